@@ -1,0 +1,111 @@
+"""What an answer is made of. Streaming is the primitive: an `Answer` is the fold of its events."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..engine.sampling import Sampling
+from ..media.types import MediaUsage
+from ..text.messages import Message, ToolCall
+
+FinishReason = Literal["stop", "length", "tool_calls", "loop", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtDelta:
+    """A piece of the model's reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDelta:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallEvent:
+    """A complete call."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprob:
+    """One generated token, its log-probability, and the likeliest alternatives (id, text, log-probability)."""
+
+    id: int
+    text: str
+    logprob: float
+    top: tuple[tuple[int, str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Counts of one answer. `prompt_tokens` includes media; `thought_tokens` is part of `completion_tokens`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    thought_tokens: int
+    media: tuple[MediaUsage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Wall-clock seconds."""
+
+    load: float
+    media: float
+    prefill: float
+    decode: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The last event: why it ended and what was really done.
+
+    Attributes:
+        finish_detail: a sentence for a person when the reason needs one (`loop`, `length`).
+        sampling: effective settings, checkpoint defaults filled in.
+        template: revision of the chat template, `None` for plain completion.
+        warnings: what the caller should know: a repaired tool call, a cut sound, a malformed call left as text.
+    """
+
+    finish_reason: FinishReason
+    finish_detail: str | None
+    usage: Usage
+    timings: Timings
+    sampling: Sampling
+    thinking: bool
+    template: str | None
+    model: str
+    device: str
+    dtype: str
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+Event = ThoughtDelta | ContentDelta | ToolCallEvent | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer."""
+
+    text: str
+    thought: str
+    tool_calls: tuple[ToolCall, ...]
+    finished: Finished
+
+    @property
+    def message(self) -> Message:
+        """The answer as the next message of the conversation."""
+        from ..text.messages import Text
+
+        return Message(
+            role="assistant",
+            content=(Text(self.text),) if self.text else (),
+            thought=self.thought or None,
+            tool_calls=self.tool_calls,
+        )
