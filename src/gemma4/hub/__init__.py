@@ -1,0 +1,1 @@
+"""Names, downloads and the local store. Knows nothing of tensors, text or the terminal."""

@@ -1,0 +1,51 @@
+"""What the environment says, read once and handed down as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HUB_ENDPOINT = "https://huggingface.co"
+"""The Hugging Face hub, unless HF_ENDPOINT names a mirror."""
+
+_FALSE = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The user's environment.
+
+    Attributes:
+        home: GEMMA4_HOME, else `gemma4` in the user's data folder: the local store.
+        endpoint: HF_ENDPOINT, else the Hugging Face hub.
+        token: HF_TOKEN, for repositories that ask for consent.
+        offline: GEMMA4_OFFLINE or HF_HUB_OFFLINE: no command may use the network.
+        no_color: NO_COLOR is set, or the terminal is a dumb one.
+    """
+
+    home: Path
+    endpoint: str = HUB_ENDPOINT
+    token: str | None = field(default=None, repr=False)
+    offline: bool = False
+    no_color: bool = False
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the variables that `gemma4` knows; an empty variable is as good as none."""
+    return Settings(
+        home=_home(environ),
+        endpoint=(environ.get("HF_ENDPOINT") or HUB_ENDPOINT).rstrip("/"),
+        token=environ.get("HF_TOKEN") or None,
+        offline=_is_on(environ, "GEMMA4_OFFLINE") or _is_on(environ, "HF_HUB_OFFLINE"),
+        no_color=bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb",
+    )
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    if chosen := environ.get("GEMMA4_HOME"):
+        return Path(chosen).expanduser()
+    data = environ.get("XDG_DATA_HOME") or environ.get("LOCALAPPDATA")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "gemma4"
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").strip().lower() not in _FALSE
