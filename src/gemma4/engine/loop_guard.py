@@ -1,0 +1,30 @@
+"""Sees an answer that repeats itself without end, so that it stops with a reason and not at the limit."""
+
+import numpy as np
+
+LONGEST_PERIOD = 128
+LEAST_REPEATS = 8
+LEAST_TOKENS = 192
+
+
+class LoopGuard:
+    """Watches generated ids for a block of at most 128 tokens repeated at least 8 times over 192 tokens.
+
+    Prose, code and tables repeat themselves less; a model caught in a loop passes the mark in a few
+    seconds. For each period the run of tokens that equal the one a period before is counted.
+    """
+
+    def __init__(self) -> None:
+        self._recent = np.full(LONGEST_PERIOD, -1, dtype=np.int64)  # [0] is the last id
+        self._runs = np.zeros(LONGEST_PERIOD, dtype=np.int64)  # [p − 1] for period p
+        periods = np.arange(1, LONGEST_PERIOD + 1)
+        # A run of r equal tokens at period p means r + p tokens in repeats.
+        self._limits = np.maximum(LEAST_TOKENS, LEAST_REPEATS * periods) - periods
+
+    def push(self, token: int) -> int | None:
+        """Take the next id; return the period of the loop it completes, or None."""
+        self._runs = np.where(self._recent == token, self._runs + 1, 0)
+        self._recent = np.roll(self._recent, 1)
+        self._recent[0] = token
+        caught = np.flatnonzero(self._runs >= self._limits)
+        return int(caught[0]) + 1 if caught.size else None
