@@ -1,7 +1,7 @@
 """transformers configurations of every architecture, shrunk to what a test can run.
 
-The shapes keep what makes each size different: two head widths, KV sharing with a double-wide MLP and
-per-layer embeddings, experts, K=V on full layers, a window shorter than the prompts.
+The shapes keep what makes each size different: two head widths, KV sharing with a double-wide MLP
+and per-layer embeddings, experts, K=V on full layers, a window shorter than the prompts.
 """
 
 from transformers import (

@@ -21,7 +21,7 @@ class Prompt:
     """Token ids with media in their places.
 
     Attributes:
-        ids, types: int64 [T]; types are 0 text, 1 image, 2 video, 3 audio, as transformers counts them.
+        ids, types: int64 [T]; types are 0 text, 1 image, 2 video, 3 audio, as in transformers.
         media: in the order of the prompt.
     """
 
@@ -43,7 +43,7 @@ class Prompt:
 
 
 def prompt(*parts: int | Medium) -> Prompt:
-    """Begin with <bos>; numbers are ids; media get their begin and end tokens, video frame by frame."""
+    """Begin with <bos>; numbers are ids; media get begin and end tokens, video frame by frame."""
     ids, types = [BOS], [TEXT_TYPE]
 
     def add(begin: int, placeholder: int, end: int, count: int, kind: int) -> None:

@@ -1,7 +1,7 @@
 """Tiny random transformers models of every architecture: the reference that tests compare with.
 
-    model = build("e_series")               float32, eager attention, every parameter and buffer random
-    save_tiny("moe", directory)             a checkpoint directory as transformers writes it
+    model = build("e_series")       float32, eager attention, every parameter and buffer random
+    save_tiny("moe", directory)     a checkpoint directory as transformers writes it
 
 Models are built once in a test session and must not be changed; nothing global is.
 """
@@ -65,7 +65,7 @@ def save_tiny(
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
-    """Fill every parameter and persistent buffer so that leaving any of them out shows in the logits."""
+    """Fill every parameter and persistent buffer, so that leaving one out shows in the logits."""
     generator = torch.Generator().manual_seed(seed)
     offset = 0.0 if isinstance(model, Gemma3ForCausalLM) else 1.0  # Gemma 3 stores norms as w − 1
 
@@ -108,10 +108,10 @@ def _config(kind: str):
 
 @contextmanager
 def _repaired_kv_sharing() -> Iterator[None]:
-    """Give transformers 5.23.0 the right rule for which layer stores and which reads keys and values.
+    """Give transformers 5.23.0 the right rule for which layer stores keys and which reads them.
 
-    Its own raises when all layers are shared (every drafter), and lets a model without shared layers
-    store nothing, so that its drafter finds no keys. Modules ask while they are built, then never again.
+    Its own raises when all layers are shared (every drafter), and lets a model without shared
+    layers store nothing, so that its drafter finds no keys. Modules ask only while they are built.
     """
     classes = (Gemma4TextConfig, Gemma4UnifiedTextConfig)
     stock = [owner.kv_sharing_modes for owner in classes]

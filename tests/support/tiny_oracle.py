@@ -1,4 +1,7 @@
-"""What transformers makes of a prompt: logits, hidden states, soft tokens, drafts. float32, one request."""
+"""What transformers makes of a prompt: logits, hidden states, soft tokens, drafts.
+
+All in float32, one request at a time.
+"""
 
 from collections.abc import Sequence
 
@@ -39,7 +42,7 @@ def oracle_soft_tokens(kind: str, medium: Medium) -> torch.Tensor:
 def oracle_drafts(kind: str, prompt: Prompt, steps: int) -> tuple[list[int], torch.Tensor]:
     """Greedy drafts after a prompt and the target's first token: ids and logits [steps, V].
 
-    The drafter starts from the target's argmax and last hidden state and stays at the last position.
+    The drafter starts from the target's argmax and last hidden state; its position stays the last.
     """
     target, drafter = build(DRAFTERS[kind]), build(kind)
     with torch.no_grad():
@@ -60,7 +63,7 @@ def oracle_drafts(kind: str, prompt: Prompt, steps: int) -> tuple[list[int], tor
 
 
 def stack_images(images: Sequence[ImageInput]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad to more patches than the largest has: values [I, P, …] with 0, positions [I, P, 2] with −1."""
+    """Pad beyond the largest: values [I, P, …] with 0, positions [I, P, 2] with −1."""
     length = max(image.patches.shape[0] for image in images) + 9
     values = np.zeros((len(images), length, images[0].patches.shape[1]), dtype=np.float32)
     positions = np.full((len(images), length, 2), -1, dtype=np.int64)
