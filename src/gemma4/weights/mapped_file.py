@@ -1,0 +1,47 @@
+"""A file as bytes in memory that are read from disk when they are touched."""
+
+import mmap
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CheckpointError, EnvironmentFault, ModelNotFoundError
+from ..quant import Bytes
+
+# Linux's MAP_NORESERVE, which Python's mmap names from 3.13 on.
+_LINUX_NORESERVE = 0x4000
+
+
+def map_file(path: Path) -> Bytes:
+    """Map the whole file: uint8 [size], which lives as long as any view of it.
+
+    The map is private: writing to it changes memory, never the file. It reserves no memory, so a
+    file may be larger than the machine's memory; an ordinary private map is refused then.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        CheckpointError: it is empty or no regular file.
+        EnvironmentFault: it may not be read, or cannot be mapped.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise CheckpointError(f"{path} is empty (0 bytes); download it again")
+            return np.frombuffer(_map(file.fileno()), dtype=np.uint8)
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"no file {path}; check the path") from error
+    except IsADirectoryError as error:
+        raise CheckpointError(f"{path} is a directory, not a weight file; give a file") from error
+    except OSError as error:
+        raise EnvironmentFault(
+            f"cannot map {path}: {error.strerror}; check it is readable"
+        ) from error
+
+
+def _map(descriptor: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+    flags = mmap.MAP_PRIVATE | (_LINUX_NORESERVE if sys.platform == "linux" else 0)
+    return mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)

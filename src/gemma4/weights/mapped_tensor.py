@@ -1,0 +1,91 @@
+"""A tensor whose bytes lie in one stretch of a mapped file, plain or in blocks."""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..quant import Bytes, TensorFormat, dequantize
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class MappedTensor:
+    """A stored tensor; satisfies `StoredTensor`.
+
+    Attributes:
+        name: as in the file.
+        shape: [out, in], [V, D], [D] or [E, out, in], in numbers, not bytes.
+        format: how the values are stored.
+        data: uint8 [nbytes], a view of the mapped file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    format: TensorFormat
+    data: Bytes
+
+    @property
+    def encoding(self) -> str:
+        """The format's name."""
+        return self.format.name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the file."""
+        return self.data.nbytes
+
+    @property
+    def raw(self) -> Bytes:
+        """The stored bytes, uint8 [rows, bytes_per_row], without a copy.
+
+        Rows are those of the last dimension: [E, out, in] has E · out of them.
+        """
+        rows = prod(self.shape[:-1])
+        return self.data.reshape(rows, self.nbytes // rows if rows else 0)
+
+    def read(self, dtype: torch.dtype | None = None) -> Tensor:
+        """Read the whole tensor; see `StoredTensor.read`."""
+        if self.format.dtype is None:
+            values = dequantize(self.raw, self.format, dtype or torch.float32)
+            return values.view(self.shape)
+        plain = self._plain(self.format.dtype)
+        return plain if dtype is None else plain.to(dtype)
+
+    def rows(self, index: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Read rows of the first dimension; see `StoredTensor.rows`.
+
+        Raises:
+            InputError: a row that does not exist.
+        """
+        flat = index.reshape(-1).to("cpu", torch.int64)
+        check_rows(self.name, flat, self.shape[0] if self.shape else 0)
+        if self.format.dtype is None:
+            blocks = self.data.reshape(self.shape[0], -1)[flat.numpy()]
+            blocks = blocks.reshape(-1, self.format.row_bytes(self.shape[-1]))
+            found = dequantize(blocks, self.format, dtype or torch.float32)
+        else:
+            plain = self._plain(self.format.dtype)
+            found = plain.index_select(0, flat).to(dtype or plain.dtype)
+        return found.view(*index.shape, *self.shape[1:])
+
+    def _plain(self, dtype: torch.dtype) -> Tensor:
+        """The values as they lie in the file, without a copy where they are aligned."""
+        aligned = self.data.ctypes.data % dtype.itemsize == 0
+        data = self.data if aligned else self.data.copy()
+        return torch.from_numpy(data).view(dtype).view(self.shape)
+
+
+def check_rows(name: str, index: Tensor, limit: int) -> None:
+    """Refuse a row outside 0 … limit − 1.
+
+    Raises:
+        InputError: with the first such row.
+    """
+    outside = index[(index < 0) | (index >= limit)]
+    if outside.numel():
+        raise InputError(
+            f"row {int(outside[0])} of {name} does not exist: it has {limit} rows, from 0; "
+            "check that the ids come from this model's tokenizer"
+        )
