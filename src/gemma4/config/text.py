@@ -88,7 +88,8 @@ class TextConfig:
             rope=self.rope_sliding if sliding else self.rope_full,
             kv_source=self._last_owner(kind) if shared else index,
             keys_are_values=self.keys_are_values and not sliding,
-            intermediate_size=self.intermediate_size * (2 if shared and self.double_wide_mlp else 1),
+            intermediate_size=self.intermediate_size
+            * (2 if shared and self.double_wide_mlp else 1),
             attention_scale=self.attention_scale,
             normalizes_values=self.normalizes_values,
         )
