@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from ..errors import ContextError
+from ..model.batch import Batch
 from ..model.gemma4 import Gemma4
 from ..model.kv import DenseKV
 from .loop_guard import LoopGuard
@@ -64,9 +65,7 @@ def generate(
         dtype=model.dtype,
         device=model.device,
     )
-    sampler = Sampler(
-        sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size
-    )
+    sampler = Sampler(sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size)
     logits = _prefill(model, prompt, kv, on_prefill)
     guard = LoopGuard() if sampling.loop_guard else None
     for done in range(budget):
@@ -103,10 +102,6 @@ def _prefill(
 
 def _decode(model: Gemma4, kv: DenseKV, token: int, position: int) -> torch.Tensor:
     """One step; logits [V]."""
-    prompt = Prompt(ids=torch.tensor([token], device=model.device))
-    row = torch.zeros(1, dtype=torch.int64, device=model.device)
-    batch = prompt.batch(0, 1, kv=kv, logit_rows=row)
-    positions = torch.tensor([position], device=model.device)
-    from dataclasses import replace
-
-    return model(replace(batch, positions=positions)).logits[0]
+    one = torch.zeros(1, dtype=torch.int64, device=model.device)
+    batch = Batch(ids=one + token, positions=one + position, lengths=(1,), logit_rows=one, kv=kv)
+    return model(batch).logits[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import SamplingError
+from ..errors import SamplingError, VerificationError
 from ..ops.sampling import candidates, penalize
 from .sampling import Sampling
 
@@ -43,8 +43,17 @@ class Sampler:
             self._random.manual_seed(sampling.seed)
 
     def choose(self, logits: Tensor) -> Choice:
-        """Pick from the float32 logits [V] of the last position."""
+        """Pick from the float32 logits [V] of the last position.
+
+        Raises:
+            VerificationError: a logit is not a number.
+        """
         logits = logits.cpu()
+        if bool(logits.isnan().any()):
+            raise VerificationError(
+                "the model's scores are not numbers (NaN): the weights are damaged or the dtype is too "
+                "narrow; check the file with `gemma4 doctor --deep`, or load with dtype=float32"
+            )
         token = self._pick(self._adjust(logits))
         self._seen.add(token)
         if self._counts is not None:
@@ -84,7 +93,9 @@ class Sampler:
         sampling = self._sampling
         if not sampling.logit_bias and not sampling.suppress_ids:
             return None
-        wrong = [i for i in (*sampling.logit_bias, *sampling.suppress_ids) if not 0 <= i < vocab_size]
+        wrong = [
+            i for i in (*sampling.logit_bias, *sampling.suppress_ids) if not 0 <= i < vocab_size
+        ]
         if wrong:
             raise SamplingError(
                 f"logit_bias or suppress_ids names id {wrong[0]}; the vocabulary has 0 to {vocab_size - 1}"

@@ -62,4 +62,6 @@ class Sampling:
             if not -100.0 <= bias <= 100.0:
                 raise SamplingError(f"logit_bias[{token}]={bias} is out of range; give -100 to 100")
         if any(not text for text in self.stop):
-            raise SamplingError("stop holds an empty string, which would end every answer; leave it out")
+            raise SamplingError(
+                "stop holds an empty string, which would end every answer; leave it out"
+            )

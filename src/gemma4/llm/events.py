@@ -33,7 +33,7 @@ class ToolCallEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLogprob:
-    """One generated token, its log-probability, and the likeliest alternatives (id, text, log-probability)."""
+    """One generated token, its log-probability, and the likeliest (id, text, log-probability)."""
 
     id: int
     text: str
@@ -43,7 +43,7 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Counts of one answer. `prompt_tokens` includes media; `thought_tokens` is part of `completion_tokens`."""
+    """Counts of one answer: media are in `prompt_tokens`, thoughts in `completion_tokens`."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -69,7 +69,7 @@ class Finished:
         finish_detail: a sentence for a person when the reason needs one (`loop`, `length`).
         sampling: effective settings, checkpoint defaults filled in.
         template: revision of the chat template, `None` for plain completion.
-        warnings: what the caller should know: a repaired tool call, a cut sound, a malformed call left as text.
+        warnings: what the caller should know: a repaired tool call, a cut sound, a call left as text.
     """
 
     finish_reason: FinishReason

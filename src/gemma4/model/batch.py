@@ -17,7 +17,12 @@ class KV(Protocol):
     """Keys and values of the requests of a batch. Windows, sharing and spans stay behind `attend`."""
 
     def attend(
-        self, spec: LayerSpec, query: Tensor, key: Tensor | None, value: Tensor | None, batch: "Batch"
+        self,
+        spec: LayerSpec,
+        query: Tensor,
+        key: Tensor | None,
+        value: Tensor | None,
+        batch: "Batch",
     ) -> Tensor:
         """Store key and value [T, K, H] if given, then attend query [T, N, H] → [T, N, H].
 

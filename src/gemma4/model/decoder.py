@@ -53,6 +53,8 @@ class Decoder(nn.Module):
                 hidden = hidden[batch.logit_rows]
                 per_layer = None if per_layer is None else per_layer[batch.logit_rows]
                 batch, narrowed = batch.select(batch.logit_rows), True
+                if not hidden.shape[0]:
+                    break  # a chunk of a prompt that only stores keys and values
                 rotations = rotations_for(self.config, batch.positions, hidden.dtype)
             part = None if per_layer is None else per_layer[:, spec.index]
             hidden = layer(hidden, rotations[spec.kind], batch, part)

@@ -37,6 +37,7 @@ class DecoderLayer(nn.Module):
             self.post_per_layer_input_norm = RMSNorm(width, eps)
         self.has_scalar = config.has_layer_scalar
         if config.has_layer_scalar:
+            self.layer_scalar: Tensor
             self.register_buffer("layer_scalar", torch.ones(1))
 
     def forward(

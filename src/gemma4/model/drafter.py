@@ -52,13 +52,12 @@ class BorrowedKV:
         self, spec: LayerSpec, query: Tensor, key: Tensor | None, value: Tensor | None, batch: Batch
     ) -> Tensor:
         """See `KV.attend`; nothing is stored, and a sliding layer sees W + 1 keys, as the reference does."""
-        assert key is None and value is None, "a drafter owns no keys and values"
+        assert key is None, "a drafter owns no keys and values"
+        assert value is None
         visible = self._keys[spec.kind]
         if spec.window is not None:
             start = max(0, visible.key.shape[0] - spec.window - 1)
-            visible = VisibleKeys(
-                visible.key[start:], visible.value[start:], visible.first + start
-            )
+            visible = VisibleKeys(visible.key[start:], visible.value[start:], visible.first + start)
         return attend_each(replace(spec, window=None), query, [visible], batch, None)
 
 

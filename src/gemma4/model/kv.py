@@ -32,7 +32,7 @@ class VisibleKeys:
 
 
 class PassKV:
-    """Whole prompts in one pass: nothing is kept but what the sharing layers read. Autograd passes through."""
+    """Whole prompts in one pass: kept is only what the sharing layers read. Autograd passes through."""
 
     def __init__(self, specs: tuple[LayerSpec, ...]) -> None:
         self._sources = {spec.kv_source for spec in specs if not spec.owns_kv}
@@ -122,7 +122,9 @@ class DenseKV:
         """Every layer of a request has seen the same tokens, and keeps what its window needs."""
         for request in range(self._num_requests):
             lengths = {row[request].length for row in self._buffers.values()}
-            assert len(lengths) <= 1, f"layers disagree on the length of request {request}: {lengths}"
+            assert len(lengths) <= 1, (
+                f"layers disagree on the length of request {request}: {lengths}"
+            )
         for row in self._buffers.values():
             for buffer in row:
                 buffer.check()
