@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ..errors import Gemma4Error
+from .doctor import doctor
 from .ls import ls
 from .output import Output
 from .rm import rm
@@ -58,6 +59,7 @@ def make_app() -> typer.Typer:
     app.callback()(_root)
     app.command()(ls)
     app.command()(rm)
+    app.command()(doctor)
     return app
 
 

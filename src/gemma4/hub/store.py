@@ -1,8 +1,8 @@
-"""The local store.
+"""The local store, below one folder.
 
-<root>/models/<folder>/     whole models: files and manifest.json; a folder appears here in one rename
-<root>/partial/<folder>/    downloads under way, kept to be resumed, never taken for a model
-<root>/locks/<folder>.lock  held while a model is pulled or removed
+- `models/<folder>/`: whole models, files and manifest.json; one appears here in one rename.
+- `partial/<folder>/`: downloads under way, kept to be resumed, never taken for a model.
+- `locks/<folder>.lock`: held while a model is pulled or removed.
 """
 
 import shutil
@@ -16,8 +16,6 @@ from .disk import free_bytes
 from .lock import hold_lock
 from .manifest import Manifest, read_manifest
 
-LOCK_WAIT_SECONDS = 2.0
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
@@ -28,10 +26,16 @@ class Contents:
 
 
 class Store:
-    """Models on this machine, below one folder. Making the object touches nothing."""
+    """Models on this machine, below one folder. Making the object touches nothing.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder; made when something is first put into it.
+        lock_wait_seconds: how long to wait for another process that is at the same model.
+    """
+
+    def __init__(self, root: Path, *, lock_wait_seconds: float = 2.0) -> None:
         self.root = root
+        self._lock_wait_seconds = lock_wait_seconds
 
     def folder(self, name: str) -> Path:
         """Where a model lies, or would lie."""
@@ -41,16 +45,14 @@ class Store:
         """Where a download of this model is collected."""
         return self.root / "partial" / _folder_name(name)
 
-    def lock(
-        self, name: str, *, wait_seconds: float = LOCK_WAIT_SECONDS
-    ) -> AbstractContextManager[None]:
+    def lock(self, name: str) -> AbstractContextManager[None]:
         """Keep other processes off a model.
 
         Raises:
             LockedError: another process holds it; names its process id.
         """
         path = self.root / "locks" / f"{_folder_name(name)}.lock"
-        return hold_lock(path, what=name, wait_seconds=wait_seconds)
+        return hold_lock(path, what=name, wait_seconds=self._lock_wait_seconds)
 
     def contents(self) -> Contents:
         """All models, by name, and what is wrong with folders that are none."""
