@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gemma4.errors import MediaError
 from gemma4.media.mel import SAMPLE_RATE, log_mel, real_frames, soft_tokens_for_frames
-from gemma4.media.sound import Sound, decode_sound
+from gemma4.media.sound import MAX_SECONDS, Sound, decode_sound
 from gemma4.media.source import Source, resolve_source
 from gemma4.media.types import AudioInput, MediaUsage
 
@@ -45,8 +45,8 @@ def prepare_audio(source: Source, *, raw: bool = False) -> AudioInput:
 
 
 def soft_tokens_for_samples(samples: int, *, raw: bool = False) -> int:
-    """Soft tokens of a sound of `samples` at 16 kHz (at most 480,000 of them count)."""
-    counted = min(samples, 30 * SAMPLE_RATE)
+    """Soft tokens of a sound of `samples` at 16 kHz (30 s of them count)."""
+    counted = min(samples, MAX_SECONDS * SAMPLE_RATE)
     if raw:
         return -(-counted // RAW_FRAME)
     return soft_tokens_for_frames(real_frames(counted))

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from gemma4.errors import EnvironmentFault, MediaError
 from gemma4.media.colour import to_rgb
-from gemma4.media.patches import picture_input
+from gemma4.media.patches import check_budget, picture_input
 from gemma4.media.source import MediaSource, Source, resolve_source
 from gemma4.media.types import ImageInput
 
@@ -19,7 +19,7 @@ MAX_PIXELS = 120_000_000  # a 108-megapixel telephone picture passes; decoded, 3
 
 # Only formats decoded in this process: PostScript, for one, would start another program.
 FORMATS = (
-    "PNG", "JPEG", "MPO", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "ICO",
+    "PNG", "JPEG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "ICO",
     "TGA", "QOI",
 )  # fmt: skip
 
@@ -53,6 +53,7 @@ def prepare_image(source: Source, *, budget: int = 280, merged: bool = False) ->
     Raises:
         MediaError: not a picture, damaged, too large, or an unknown budget.
     """
+    check_budget(budget)
     picture = decode_picture(resolve_source(source))
     note = f"first of {picture.pictures} frames" if picture.pictures > 1 else ""
     return picture_input(picture.pixels, budget=budget, merged=merged, note=note)

@@ -31,9 +31,7 @@ def plan_size(width: int, height: int, budget: int) -> tuple[int, int]:
     Raises:
         MediaError: an unknown budget, or no pixel at all.
     """
-    if budget not in BUDGETS:
-        allowed = ", ".join(map(str, BUDGETS))
-        raise MediaError(f"a picture budget of {budget} soft tokens: must be one of {allowed}")
+    check_budget(budget)
     if width < 1 or height < 1:
         raise MediaError(f"a picture of {width}×{height} px has no pixel; at least 1×1 is needed")
     factor = math.sqrt(budget * TOKEN_SIDE**2 / (height * width))
@@ -45,6 +43,17 @@ def plan_size(width: int, height: int, budget: int) -> tuple[int, int]:
     elif columns == 0:
         rows, columns = min(math.floor(height / width), budget), 1
     return columns * TOKEN_SIDE, rows * TOKEN_SIDE
+
+
+def check_budget(budget: int) -> None:
+    """Refuse a budget that the models were not made for.
+
+    Raises:
+        MediaError: not one of `BUDGETS`.
+    """
+    if budget not in BUDGETS:
+        allowed = ", ".join(map(str, BUDGETS))
+        raise MediaError(f"a picture budget of {budget} soft tokens: must be one of {allowed}")
 
 
 def soft_tokens_for_size(width: int, height: int, budget: int = 280) -> int:

@@ -51,7 +51,7 @@ def decode_sound(source: MediaSource) -> Sound:
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream):
             raise MediaError(
-                f"{source.name} holds no sound (it holds: {stream_kinds(container)}); "
+                f"{source.name} holds no sound that can be decoded (it holds: {stream_kinds(container)}); "
                 "give a file with an audio stream"
             )
         declared = _declared_seconds(container, stream)
