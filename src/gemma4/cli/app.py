@@ -20,6 +20,7 @@ from .output import Output
 from .rm import rm
 from .session import Session
 from .settings import Settings, read_settings
+from .tokenize import tokenize
 
 _INTERRUPTED = 130
 
@@ -59,6 +60,7 @@ def make_app() -> typer.Typer:
     app.callback()(_root)
     app.command()(ls)
     app.command()(rm)
+    app.command()(tokenize)
     app.command()(doctor)
     return app
 

@@ -26,6 +26,7 @@ _LICENCE_FILES = ("LICENSE*", "LICENCE*", "NOTICE*", "GEMMA_TERMS*", "USE_POLICY
 _WEIGHT_FILES = ("model*.safetensors", "model.safetensors.index.json")
 # Towers first in their own precision: other kinds degrade audio.
 _PROJECTOR_ORDER = ("BF16", "F32", "F16", "Q8_0")
+_SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 _QUANTIZATION = re.compile(
     r"(?:^|[-_.])(IQ\d_[A-Z]+|Q\d(?:_[01KSML]+)+|W\d+A\d+|BF16|F16|F32)(?=[-_.]|$)", re.IGNORECASE
 )
@@ -71,12 +72,18 @@ def _select_ggufs(ggufs: Sequence[str], quantization: str | None, repository: st
             ".gguf; choose another repository"
         )
     wanted = [p for p in decoders if quantization is None or _names(p, quantization)]
-    if len(wanted) != 1:
+    whole = [path for path in wanted if not _SPLIT.search(path)]
+    if wanted and not whole:
+        raise ModelNotFoundError(
+            f"{repository} holds {wanted[0]} and its like only as parts, read are single files; "
+            "choose another quantization or repository"
+        )
+    if len(whole) != 1:
         kinds = ", ".join(sorted({label_of_file(path) or path for path in decoders}))
-        found = f"{len(wanted)} GGUF files" + (f" of {quantization}" if quantization else "")
+        found = f"{len(whole)} GGUF files" + (f" of {quantization}" if quantization else "")
         raise ModelNotFoundError(f"{repository} holds {found}; choose one of: {kinds} with --quant")
     projectors = sorted((p for p in ggufs if is_projector(p)), key=_projector_rank)
-    return wanted + projectors[:1]
+    return whole + projectors[:1]
 
 
 def _names(path: str, quantization: str) -> bool:
