@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..config import VisionConfig
 from ..ops.axial_rope import rotate_axes
+from ..ops.full_attention import attend_all
 from ..ops.norm import rms_norm
 from .clippable_linear import ClippableLinear
 from .norm import RMSNorm
@@ -41,7 +42,6 @@ class VisionAttention(nn.Module):
         query_width = config.num_heads * config.head_dim
         kv_width = config.num_kv_heads * config.head_dim
         self.head_dim, self.eps = config.head_dim, config.norm_eps
-        self.shares_kv_heads = config.num_heads != config.num_kv_heads
         self.q_proj = ClippableLinear(width, query_width, clips=clips)
         self.k_proj = ClippableLinear(width, kv_width, clips=clips)
         self.v_proj = ClippableLinear(width, kv_width, clips=clips)
@@ -54,14 +54,7 @@ class VisionAttention(nn.Module):
         query = rotate_axes(self.q_norm(self._heads(self.q_proj(x))), *rotation)  # [..., P, N, H]
         key = rotate_axes(self.k_norm(self._heads(self.k_proj(x))), *rotation)  # [..., P, K, H]
         value = rms_norm(self._heads(self.v_proj(x)), None, self.eps)
-        out = F.scaled_dot_product_attention(
-            query.transpose(-2, -3),
-            key.transpose(-2, -3),
-            value.transpose(-2, -3),
-            scale=1.0,
-            enable_gqa=self.shares_kv_heads,
-        )  # [..., N, P, H]
-        return self.o_proj(out.transpose(-2, -3).flatten(-2))
+        return self.o_proj(attend_all(query, key, value).flatten(-2))
 
     def _heads(self, x: Tensor) -> Tensor:
         return torch.unflatten(x, -1, (-1, self.head_dim))
