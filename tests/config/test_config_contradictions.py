@@ -1,4 +1,4 @@
-"""What a config.json must not say: each case gives one message with the key, the value, the remedy."""
+"""What a config.json must not say: each case gives one message with key, value and remedy."""
 
 import copy
 import json
