@@ -1,5 +1,7 @@
 """Every block format gives the numbers of the `gguf` package, bit for bit."""
 
+import tracemalloc
+
 import gguf
 import numpy as np
 import pytest
@@ -106,3 +108,15 @@ def test_other_types_are_rounded_from_float32():
 
 def test_no_rows_give_no_rows():
     assert dequantize(np.empty((0, 34), np.uint8), FORMATS["Q8_0"]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("name", BLOCK_NAMES)
+def test_memory_beyond_the_result_stays_small(name):
+    """Eight million weights; numpy's own allocations, as the result is torch's."""
+    format = FORMATS[name]
+    raw = np.zeros((1024, format.row_bytes(8192)), dtype=np.uint8)
+    tracemalloc.start()
+    dequantize(raw, format, torch.bfloat16)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 << 20

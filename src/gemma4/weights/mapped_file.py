@@ -45,3 +45,29 @@ def _map(descriptor: int) -> mmap.mmap:
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
     flags = mmap.MAP_PRIVATE | (_LINUX_NORESERVE if sys.platform == "linux" else 0)
     return mmap.mmap(descriptor, 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def expect_scattered_reads(data: Bytes) -> None:
+    """Tell the system that a few rows of this stretch of a mapped file will be read at a time.
+
+    Without it each touch may read megabytes around the row, in the end the whole table.
+    """
+    if sys.platform != "win32":
+        _advise(data, mmap.MADV_RANDOM)
+
+
+def expect_whole_read(data: Bytes) -> None:
+    """Tell the system that this stretch of a mapped file will be read from end to end."""
+    if sys.platform != "win32":
+        _advise(data, mmap.MADV_NORMAL)
+
+
+def _advise(data: Bytes, advice: int) -> None:
+    """Give advice on whole pages around `data`, a view of what `map_file` returned."""
+    root = data.base if isinstance(data.base, np.ndarray) else data
+    file_map = getattr(root.base, "obj", None)  # numpy holds the map by a memoryview
+    if not data.size or not isinstance(file_map, mmap.mmap):
+        return
+    start = data.ctypes.data - root.ctypes.data
+    page_start = start // mmap.PAGESIZE * mmap.PAGESIZE
+    file_map.madvise(advice, page_start, start + data.size - page_start)

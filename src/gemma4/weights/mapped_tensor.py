@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..quant import Bytes, TensorFormat, dequantize
+from .mapped_file import expect_scattered_reads, expect_whole_read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,7 +47,11 @@ class MappedTensor:
         return self.data.reshape(rows, self.nbytes // rows if rows else 0)
 
     def read(self, dtype: torch.dtype | None = None) -> Tensor:
-        """Read the whole tensor; see `StoredTensor.read`."""
+        """Read the whole tensor; see `StoredTensor.read`.
+
+        Where a file's header leaves the numbers misaligned, also a plain tensor is copied.
+        """
+        expect_whole_read(self.data)
         if self.format.dtype is None:
             values = dequantize(self.raw, self.format, dtype or torch.float32)
             return values.view(self.shape)
@@ -61,14 +66,14 @@ class MappedTensor:
         """
         flat = index.reshape(-1).to("cpu", torch.int64)
         check_rows(self.name, flat, self.shape[0] if self.shape else 0)
-        if self.format.dtype is None:
-            blocks = self.data.reshape(self.shape[0], -1)[flat.numpy()]
-            blocks = blocks.reshape(-1, self.format.row_bytes(self.shape[-1]))
-            found = dequantize(blocks, self.format, dtype or torch.float32)
-        else:
-            plain = self._plain(self.format.dtype)
-            found = plain.index_select(0, flat).to(dtype or plain.dtype)
-        return found.view(*index.shape, *self.shape[1:])
+        expect_scattered_reads(self.data)
+        found = self.data.reshape(self.shape[0], -1)[flat.numpy()]  # bytes, copied
+        shape = (*index.shape, *self.shape[1:])
+        if self.format.dtype is not None:
+            plain = torch.from_numpy(found.reshape(-1)).view(self.format.dtype)
+            return plain.view(shape).to(dtype or plain.dtype)
+        blocks = found.reshape(-1, self.format.row_bytes(self.shape[-1]))
+        return dequantize(blocks, self.format, dtype or torch.float32).view(shape)
 
     def _plain(self, dtype: torch.dtype) -> Tensor:
         """The values as they lie in the file, without a copy where they are aligned."""
