@@ -6,6 +6,7 @@
 Models are built once in a test session and must not be changed; nothing global is.
 """
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -64,6 +65,15 @@ def save_tiny(
     return directory
 
 
+@cache
+def reload(kind: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The model as transformers itself loads it in `dtype`: what must stay float32 does."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_tiny(kind, Path(folder))
+        model = type(build(kind)).from_pretrained(folder, dtype=dtype, attn_implementation="eager")
+    return model.eval().requires_grad_(False)
+
+
 def randomise(model: torch.nn.Module, seed: int) -> None:
     """Fill every parameter and persistent buffer, so that leaving one out shows in the logits."""
     generator = torch.Generator().manual_seed(seed)
@@ -78,6 +88,8 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
             normal(parameter, 0.5)
         elif name.endswith("bias"):
             normal(parameter, 0.2)
+        elif name.endswith("q_norm.weight"):  # as trained models have it: scores of a few units
+            normal(parameter, 0.1, offset - 0.5)
         elif parameter.ndim == 1:
             normal(parameter, 0.2, offset)
         elif "position_embedding_table" in name or "pos_embedding" in name:

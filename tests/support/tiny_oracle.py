@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from tiny_media import Prompt
-from tiny_models import DRAFTERS, build
+from tiny_models import DRAFTERS, build, reload
 
 from gemma4.media.types import AudioInput, ImageInput, Medium, VideoInput
 
 
-def oracle_logits(kind: str, prompt: Prompt) -> torch.Tensor:
-    """Logits [T, V] of every row."""
-    return _run(kind, prompt).logits[0]
+def oracle_logits(kind: str, prompt: Prompt, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Logits [T, V] of every row, from the model loaded in `dtype`."""
+    return _run(kind, prompt, dtype=dtype).logits[0]
 
 
 def oracle_hidden_states(kind: str, prompt: Prompt) -> list[torch.Tensor]:
@@ -84,8 +84,8 @@ def stack_audio(sounds: Sequence[AudioInput]) -> tuple[torch.Tensor, torch.Tenso
     return torch.from_numpy(features), torch.from_numpy(mask)
 
 
-def _run(kind: str, prompt: Prompt, **options: bool):
-    model = build(kind)
+def _run(kind: str, prompt: Prompt, *, dtype: torch.dtype = torch.float32, **options: bool):
+    model = build(kind) if dtype is torch.float32 else reload(kind, dtype)
     inputs = {"input_ids": prompt.ids[None], **_media_inputs(prompt.media), **options}
     if kind != "gemma3_text":
         inputs["mm_token_type_ids"] = prompt.types[None]

@@ -1,0 +1,93 @@
+"""Prepared media through the model's towers: soft tokens in prompt order. Letters: M tokens, D width."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import MediaError
+from ..media.types import AudioInput, ImageInput, Medium, VideoInput
+from ..model.gemma4 import Gemma4
+from .prompt import Prompt
+
+
+@torch.inference_mode()
+def encode_media(model: Gemma4, media: Sequence[Medium]) -> Tensor | None:
+    """Soft tokens [M, D] of all media, in order; None for none.
+
+    Raises:
+        MediaError: the model lacks the modality, or made another number of tokens than announced.
+    """
+    parts = [part for medium in media for part in _encode(model, medium)]
+    return torch.cat(parts) if parts else None
+
+
+def _encode(model: Gemma4, medium: Medium) -> Iterator[Tensor]:
+    kind = medium.usage.kind
+    if kind not in model.config.modalities:
+        raise MediaError(
+            f"this model takes {', '.join(model.config.modalities)} but no {kind}; "
+            f"leave it out, or choose a size that takes {kind}"
+        )
+    match medium:
+        case VideoInput():
+            for frame in medium.frames:
+                yield _encode_image(model, frame)
+        case ImageInput():
+            yield _encode_image(model, medium)
+        case AudioInput():
+            tokens = model.encode_audio(
+                torch.from_numpy(medium.features).to(model.device),
+                torch.from_numpy(medium.mask).to(model.device),
+            )
+            yield _checked(tokens, medium.soft_tokens, kind)
+
+
+def _encode_image(model: Gemma4, image: ImageInput) -> Tensor:
+    tokens = model.encode_image(
+        torch.from_numpy(image.patches).to(model.device),
+        torch.from_numpy(image.positions).to(model.device),
+    )
+    return _checked(tokens, image.soft_tokens, "image")
+
+
+def _checked(tokens: Tensor, announced: int, kind: str) -> Tensor:
+    if tokens.shape[0] != announced:
+        raise MediaError(
+            f"the {kind} gave {tokens.shape[0]} soft tokens and {announced} places wait for them; "
+            "the checkpoint's tower does not fit its configuration"
+        )
+    return tokens
+
+
+def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> Prompt:
+    """A prompt for the model: ids whose placeholders the media's soft tokens fill, in order.
+
+    Raises:
+        MediaError: another number of placeholders than soft tokens, or a modality the model lacks.
+    """
+    tensor = torch.tensor(ids, dtype=torch.int64, device=model.device)
+    tokens = model.config.media_tokens
+    seen = (tensor == tokens.image) | (tensor == tokens.video)
+    rows = (seen | (tensor == tokens.audio)).nonzero().squeeze(-1)
+    announced = sum(medium.soft_tokens for medium in media)
+    if rows.numel() != announced:
+        raise MediaError(
+            f"the ids have {rows.numel()} media placeholders and the media fill {announced}; "
+            "give the media that belong to these ids"
+        )
+    if not media:
+        return Prompt(ids=tensor)
+    bidirectional = model.config.text.bidirectional_media and bool(seen.any())
+    return Prompt(
+        ids=tensor,
+        soft_rows=rows,
+        soft_tokens=encode_media(model, media),
+        spans=number_spans(seen) if bidirectional else None,
+    )
+
+
+def number_spans(seen: Tensor) -> Tensor:
+    """Number each run of True in bool [T], from 0; −1 elsewhere. Begin and end tokens part images."""
+    starts = seen & ~torch.cat((seen.new_zeros(1), seen[:-1]))
+    return torch.where(seen, starts.cumsum(0) - 1, -1)

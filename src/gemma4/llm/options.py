@@ -1,0 +1,61 @@
+"""Settings of one request as keyword arguments: what is not given comes from the checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
+
+from ..config.generation import GenerationDefaults
+from ..engine.sampling import Sampling
+from ..errors import SamplingError
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The fields of `Sampling`."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    seed: int | None
+    logit_bias: Mapping[int, float]
+    suppress_ids: tuple[int, ...]
+    stop: tuple[str, ...]
+    stop_ids: tuple[int, ...]
+    max_tokens: int | None
+    logprobs: int | None
+    loop_guard: bool
+
+
+def effective(defaults: Sampling, options: Mapping[str, Any]) -> Sampling:
+    """The checkpoint's settings with the caller's put over them.
+
+    Raises:
+        SamplingError: an option is unknown or out of range.
+    """
+    unknown = sorted(set(options) - set(SamplingOptions.__annotations__))
+    if unknown:
+        known = ", ".join(SamplingOptions.__annotations__)
+        raise SamplingError(f"unknown option {unknown[0]!r}; known are {known}")
+    return replace(defaults, **options)
+
+
+def recommended(defaults: GenerationDefaults) -> Sampling:
+    """What a checkpoint recommends; where it is silent, the neutral setting.
+
+    `do_sample: false` is greedy whatever the other settings say.
+    """
+    if defaults.do_sample is False:
+        return Sampling(temperature=0.0, suppress_ids=defaults.suppress_ids)
+    given = {
+        "temperature": defaults.temperature,
+        "top_k": defaults.top_k,
+        "top_p": defaults.top_p,
+        "min_p": defaults.min_p,
+        "repetition_penalty": defaults.repetition_penalty,
+        "max_tokens": defaults.max_new_tokens,
+    }
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return Sampling(suppress_ids=defaults.suppress_ids, **known)
