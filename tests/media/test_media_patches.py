@@ -23,7 +23,7 @@ from gemma4.media.patches import picture_input, plan_size
 
 ODD_SIZES = [
     (1, 1), (1, 1000), (1000, 1), (2, 3), (3, 2), (48, 48), (47, 49), (1, 20_000), (20_000, 1),
-    (3, 3), (17, 3000), (960, 672), (451, 300), (1920, 1080), (1080, 1920), (2400, 3200),
+    (17, 3000), (960, 672), (451, 300), (1920, 1080), (2400, 3200),
 ]  # fmt: skip
 
 
@@ -33,7 +33,9 @@ def random_pixels(width: int, height: int, seed: int) -> np.ndarray:
 
 def test_planned_sizes_equal_the_reference_for_any_size_and_budget() -> None:
     source = random.Random(0)
-    sizes = [(int(10 ** source.uniform(0, 5)), int(10 ** source.uniform(0, 5))) for _ in range(4000)]
+    sizes = [
+        (int(10 ** source.uniform(0, 5)), int(10 ** source.uniform(0, 5))) for _ in range(4000)
+    ]
     sizes += [(48 * a, 48 * b) for a in range(1, 40) for b in range(1, 40)]
     for (width, height), budget in itertools.product(sizes + ODD_SIZES, BUDGETS):
         expected = get_aspect_ratio_preserving_size(height, width, 16, budget * 9, 3)
@@ -47,7 +49,7 @@ def test_planned_sizes_equal_the_reference_for_any_size_and_budget() -> None:
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_patches_positions_and_counts_equal_the_reference(budget: int) -> None:
     source = random.Random(budget)
-    sizes = [(int(10 ** source.uniform(0, 3)), int(10 ** source.uniform(0, 3))) for _ in range(8)]
+    sizes = [(int(10 ** source.uniform(0, 3)), int(10 ** source.uniform(0, 3))) for _ in range(4)]
     processor = Gemma4ImageProcessorPil(max_soft_tokens=budget)
     for seed, (width, height) in enumerate(sizes + ODD_SIZES):
         pixels = random_pixels(width, height, seed)

@@ -48,9 +48,9 @@ def prepare_video(
 
 def _usage(timeline: Timeline, frames: tuple[ImageInput, ...]) -> MediaUsage:
     missing = timeline.missing
-    present = len(timeline.shown)
-    total = present + missing
-    length = timeline.seconds([present - 1])[0] + (1 + missing) / timeline.rate
+    total = len(timeline.shown) + missing
+    rate = timeline.rate
+    length = total / rate if missing else timeline.seconds([total - 1])[0] + 1 / rate
     sizes = dict.fromkeys(frame.usage.used for frame in frames)
     return MediaUsage(
         kind="video",
