@@ -1,5 +1,6 @@
 """Opens whatever a user calls a model on disk: a directory, a .safetensors file or a .gguf file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import CheckpointError, ModelNotFoundError
@@ -38,14 +39,25 @@ def open_checkpoint(
                 f"{path} is no .gguf model and has its own vision and audio parts; "
                 f"leave out the projector {projector}"
             )
-        return open_huggingface_checkpoint(path)
+        return _with_note(open_huggingface_checkpoint(path))
     if projector is not None:
         return open_gguf_checkpoint(path, projector=Path(projector))
     return open_gguf_checkpoint(path, beside=None if text_only else find_projector(path))
 
 
+def _with_note(checkpoint: Checkpoint) -> Checkpoint:
+    """Tell of .gguf files that lie beside the weights used."""
+    if not checkpoint.path.is_dir():
+        return checkpoint
+    files = sorted(path.name for path in checkpoint.path.glob("*.gguf"))
+    if not files:
+        return checkpoint
+    note = f"the safetensors are used, not {', '.join(files)} beside them"
+    return replace(checkpoint, notes=(*checkpoint.notes, note))
+
+
 def _only_gguf(directory: Path) -> Path | None:
-    """The text model of a directory that has no safetensors; None: there is no .gguf, or there are.
+    """The text model of a directory without safetensors; None: it has some, or has no .gguf.
 
     Raises:
         CheckpointError: several text models, or a projector alone.
