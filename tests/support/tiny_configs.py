@@ -10,6 +10,7 @@ from transformers import (
     Gemma4AudioConfig,
     Gemma4Config,
     Gemma4TextConfig,
+    Gemma4UnifiedAssistantConfig,
     Gemma4UnifiedAudioConfig,
     Gemma4UnifiedConfig,
     Gemma4UnifiedTextConfig,
@@ -166,23 +167,30 @@ def gemma3_text() -> Gemma3TextConfig:
     )
 
 
-def drafter(target, *, ordered: bool) -> Gemma4AssistantConfig:
-    """A drafter of four layers that reads the keys and values of `target`, a Gemma4Config."""
+def drafter(target, *, ordered: bool) -> Gemma4AssistantConfig | Gemma4UnifiedAssistantConfig:
+    """A drafter of four layers that reads the keys and values of `target`."""
+    unified_target = isinstance(target, Gemma4UnifiedConfig)
+    text_class = Gemma4UnifiedTextConfig if unified_target else Gemma4TextConfig
+    drafter_class = Gemma4UnifiedAssistantConfig if unified_target else Gemma4AssistantConfig
+    absent = (
+        {}
+        if unified_target
+        else {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0}
+    )
     text = target.text_config
     sliding = text.per_layer_config[text.layer_types.index("sliding_attention")]
     full = text.per_layer_config[text.layer_types.index("full_attention")]
-    own = Gemma4TextConfig(
+    own = text_class(
         **{**_DECODER, "hidden_size": 32, "intermediate_size": 64},
         num_hidden_layers=4,
         layer_types=["sliding_attention"] * 3 + ["full_attention"],
         num_key_value_heads=sliding.num_key_value_heads,
         num_global_key_value_heads=full.num_key_value_heads,
         attention_k_eq_v=True,
-        hidden_size_per_layer_input=0,
-        vocab_size_per_layer_input=0,
+        **absent,
         num_kv_shared_layers=4,
     )
-    return Gemma4AssistantConfig(
+    return drafter_class(
         text_config=own,
         backbone_hidden_size=text.hidden_size,
         use_ordered_embeddings=ordered,

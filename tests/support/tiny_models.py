@@ -20,13 +20,18 @@ from transformers import (
     Gemma4AssistantForCausalLM,
     Gemma4ForConditionalGeneration,
     Gemma4TextConfig,
+    Gemma4UnifiedAssistantForCausalLM,
     Gemma4UnifiedForConditionalGeneration,
     Gemma4UnifiedTextConfig,
     PreTrainedModel,
 )
 
 TARGETS = ("e_series", "moe", "dense31", "unified")
-DRAFTERS = {"drafter_ordered": "e_series", "drafter_dense": "dense31"}
+DRAFTERS = {
+    "drafter_ordered": "e_series",
+    "drafter_dense": "dense31",
+    "drafter_unified": "unified",
+}
 KINDS = (*TARGETS, "gemma3_text", *DRAFTERS)
 
 
@@ -40,6 +45,8 @@ def build(kind: str) -> PreTrainedModel:
             model_class = Gemma3ForCausalLM
         case "drafter_ordered" | "drafter_dense":
             model_class = Gemma4AssistantForCausalLM
+        case "drafter_unified":
+            model_class = Gemma4UnifiedAssistantForCausalLM
         case _:
             model_class = Gemma4ForConditionalGeneration
     with _repaired_kv_sharing():
