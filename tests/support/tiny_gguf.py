@@ -94,8 +94,7 @@ def write_mmproj(kind: str, path: Path, encoding: str = "F32") -> Path:
             layers=0 if unified else heard.num_hidden_layers,
             heads=0 if unified else heard.num_attention_heads,
         )
-    tensors = _unified_tensors(kind) if unified else _tower_tensors(kind)
-    for name, values in tensors.items():
+    for name, values in media_tensors(kind).items():
         plain = values.ndim < 2 or ".conv" in name or "position_embd" in name
         _add_tensor(writer, name, values, "F32" if plain else encoding)
     return _finish(writer, path)
@@ -127,6 +126,12 @@ def text_tensors(kind: str) -> dict[str, Tensor]:
         shift = 1.0 if kind == "gemma3_text" and plain.endswith("norm.weight") else 0.0
         found[names.get_name(plain, try_suffixes=SUFFIXES)] = values + shift
     return found
+
+
+def media_tensors(kind: str) -> dict[str, Tensor]:
+    """The tensors of towers or embedders by GGUF name; a 0-d one has the shape [1]."""
+    found = _unified_tensors(kind) if kind == "unified" else _tower_tensors(kind)
+    return {name: values.reshape(values.shape or (1,)) for name, values in found.items()}
 
 
 def _tower_tensors(kind: str) -> dict[str, Tensor]:

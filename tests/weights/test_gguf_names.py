@@ -4,6 +4,8 @@ import gguf
 import pytest
 import torch
 from stored_tensors import TensorInMemory, random_tensors, source_of
+from tiny_gguf import media_tensors, text_tensors
+from tiny_models import build, save_tiny
 
 from gemma4.config import DrafterConfig, LayerKind, MoeConfig, RopeConfig, TextConfig
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
@@ -14,6 +16,8 @@ from gemma4.weights.gguf_names import (
     rope_freq_factors,
     to_gguf_tensors,
 )
+from gemma4.weights.huggingface_names import module_path
+from gemma4.weights.open_checkpoint import open_checkpoint
 from gemma4.weights.table import dead_tensor_names, tensor_table
 
 ARCHITECTURES = {
@@ -125,6 +129,23 @@ def test_a_drafter_goes_to_gguf_and_back():
     assert source.tensors.keys() == values.keys()
     for name, tensor in source.tensors.items():
         assert torch.equal(tensor.read(), values[name]), name  # float32 and int64, exact
+
+
+@pytest.mark.parametrize("kind", ["e_series", "moe", "unified", "gemma3_text"])
+def test_what_we_would_export_is_what_llama_cpps_converter_writes(kind, tmp_path):
+    config = open_checkpoint(save_tiny(kind, tmp_path)).config
+    offset = config.text.norm_weight_offset
+    values = {
+        module_path(name, config): tensor + (offset if name.endswith("norm.weight") else 0.0)
+        for name, tensor in build(kind).state_dict().items()
+    }
+    exported = {name: tensor for _, name, tensor in to_gguf_tensors(tensor_table(config), values)}
+    expected = text_tensors(kind) | ({} if kind == "gemma3_text" else media_tensors(kind))
+    assert exported.keys() == expected.keys()
+    for name, tensor in exported.items():
+        # float32, exact; but for softplus, which rounds differently when taken in float64.
+        tolerance = 1e-6 if "per_dim_scale" in name else 0.0
+        torch.testing.assert_close(tensor, expected[name], rtol=tolerance, atol=tolerance)
 
 
 def test_norms_of_gemma3_are_stored_as_the_model_has_them():

@@ -69,6 +69,19 @@ def test_the_per_layer_table_stays_in_the_file_and_gives_its_rows(tiny):
     assert torch.equal(table(ids, torch.float32), expected)  # float32, exact
 
 
+def test_the_per_layer_table_is_never_read_whole(tiny):
+    class NeverWhole(TensorInMemory):
+        def read(self, dtype=None):
+            raise AssertionError(f"{self.name} was read whole, as {dtype}")
+
+    checkpoint = open_huggingface_checkpoint(tiny["e_series"])
+    name = "model.language_model.embed_tokens_per_layer.weight"
+    table = NeverWhole(name, build("e_series").state_dict()[name])
+    source = replace(checkpoint.source, tensors={**checkpoint.source.tensors, name: table})
+    report = load_weights(build_model(checkpoint.config), replace(checkpoint, source=source))
+    assert report.mapped_tables == (name,)
+
+
 def test_the_stored_dtype_stays_in_the_file_and_another_is_converted(tmp_path):
     checkpoint = open_huggingface_checkpoint(save_tiny("dense31", tmp_path, dtype=torch.bfloat16))
     count = len(tensor_table(checkpoint.config))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_gguf import write_gguf, write_mmproj
 from tiny_models import build, save_tiny
 
@@ -20,6 +21,24 @@ from gemma4.weights.open_checkpoint import open_checkpoint
 
 MODEL = "model-F32.gguf"
 PROJECTOR = "mmproj-F32.gguf"
+W4A16 = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "quantization_status": "compressed",
+    "ignore": ["lm_head"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {
+                "num_bits": 4,
+                "type": "int",
+                "symmetric": True,
+                "strategy": "group",
+                "group_size": 32,
+            },
+        }
+    },
+}
 
 
 def values_of(checkpoint, dtype=torch.float32):
@@ -215,7 +234,7 @@ def test_a_directory_tells_where_its_other_files_are(tmp_path):
 def test_a_single_weight_file_opens_with_the_configuration_beside_it(tmp_path):
     save_tiny("dense31", tmp_path)
     checkpoint = open_checkpoint(tmp_path / "model.safetensors")
-    assert len(values_of(checkpoint)[0]) == checkpoint.source.tensors.keys().__len__()
+    assert len(values_of(checkpoint)[0]) == len(checkpoint.source.tensors)
 
 
 def test_gguf_files_beside_a_checkpoint_are_passed_over_and_told(tmp_path):
@@ -239,6 +258,37 @@ def test_text_only_checkpoints_of_gemma4_have_their_decoder_at_model(tmp_path):
     name = "layers.5.mlp.up_proj.weight"
     expected = model.state_dict()[f"model.{name}"]
     assert torch.equal(state[f"model.language_model.{name}"], expected)  # float32, exact
+
+
+def test_a_w4a16_checkpoint_expands_its_packed_weights_and_says_so(tmp_path):
+    save_tiny("dense31", tmp_path)
+    name = "model.language_model.layers.0.mlp.up_proj.weight"
+    generator = torch.Generator().manual_seed(4)
+    quantized = torch.randint(-8, 8, (96, 64), generator=generator)
+    scale = torch.rand(96, 2, generator=generator)
+    words = ((quantized + 8).view(96, 8, 8) << torch.arange(8) * 4).sum(-1)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors[name]
+    tensors[f"{name}_packed"] = torch.where(words >= 2**31, words - 2**32, words).int()
+    tensors[f"{name}_scale"] = scale
+    tensors[f"{name}_shape"] = torch.tensor([96, 64])
+    save_file(tensors, tmp_path / "model.safetensors")
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["quantization_config"] = W4A16
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    state, report = values_of(open_checkpoint(tmp_path))
+    expected = quantized * scale.repeat_interleave(32, dim=1)
+    assert torch.equal(state[name], expected)  # float32, exact
+    assert report.expanded == {"W4A16": 1}
+    assert report.notes == ("quantized tensors were expanded to float32: 1 × W4A16",)
+
+
+def test_a_quantization_that_is_no_object_is_refused(tmp_path):
+    save_tiny("dense31", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"quantization_config": "4bit"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="quantization_config='4bit', expected an object"):
+        open_checkpoint(tmp_path)
 
 
 def test_nothing_there_is_told(tmp_path):
