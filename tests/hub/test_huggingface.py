@@ -13,6 +13,7 @@ from fake_hub import FakeHub, FakeRepository
 from gemma4.errors import DownloadError, EnvironmentFault, LockedError, ModelNotFoundError
 from gemma4.hub.huggingface import Hub, Plan, plan_pull, pull
 from gemma4.hub.progress import Progress, report_nothing
+from gemma4.hub.selection import Choice
 from gemma4.hub.store import Store
 
 REPOSITORY = "google/gemma-4-E2B-it"
@@ -200,7 +201,7 @@ def test_an_unknown_repository_is_bad_input(hub: FakeHub) -> None:
 def test_an_unknown_revision_is_bad_input(hub: FakeHub) -> None:
     hub.repositories[REPOSITORY] = make_repository()
     with pytest.raises(ModelNotFoundError, match="has no revision v9"):
-        plan_pull(hub_for(hub), REPOSITORY, name="e2b:it", revision="v9")
+        plan_pull(hub_for(hub), REPOSITORY, name="e2b:it", choice=Choice(revision="v9"))
 
 
 @pytest.mark.parametrize("name", ["a b/c", "a/b/c", "../x"])
@@ -228,7 +229,7 @@ def test_a_repository_that_climbs_out_of_its_folder_is_refused(hub: FakeHub) -> 
     plan = plan_pull(hub_for(hub), REPOSITORY, name="e2b:it")
     assert [file.path for file in plan.files] == ["model.safetensors"]
     with pytest.raises(DownloadError, match="leaves its folder; do not trust"):
-        plan_pull(hub_for(hub), REPOSITORY, name="e2b:it", include=["*LICENSE"])
+        plan_pull(hub_for(hub), REPOSITORY, name="e2b:it", choice=Choice(include=("*LICENSE",)))
 
 
 def test_too_small_a_disk_is_said_before_the_first_byte(
@@ -284,7 +285,7 @@ def test_a_gguf_repository_brings_one_decoder_and_its_towers(hub: FakeHub, store
     hub.repositories[REPOSITORY] = repository
     with pytest.raises(ModelNotFoundError, match=r"2 GGUF files; choose one of: Q4_K_M, Q8_0"):
         plan_for(hub_for(hub))
-    plan = plan_pull(hub_for(hub), REPOSITORY, name=REPOSITORY, quantization="q8_0")
+    plan = plan_pull(hub_for(hub), REPOSITORY, name=REPOSITORY, choice=Choice(quantization="q8_0"))
     manifest = pull(hub_for(hub), plan, store, report=report_nothing)
     assert [file.path for file in manifest.files] == [
         "gemma-4-E2B-it-Q8_0.gguf",

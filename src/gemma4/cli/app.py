@@ -17,9 +17,11 @@ from ..errors import Gemma4Error
 from .doctor import doctor
 from .ls import ls
 from .output import Output
+from .pull import pull
 from .rm import rm
 from .session import Session
 from .settings import Settings, read_settings
+from .show import show
 from .tokenize import tokenize
 
 _INTERRUPTED = 130
@@ -58,10 +60,8 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    app.command()(ls)
-    app.command()(rm)
-    app.command()(tokenize)
-    app.command()(doctor)
+    for command in (pull, ls, show, rm, tokenize, doctor):
+        app.command()(command)
     return app
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..hub.names import parse_reference
 from .output import JsonOption, NoColorOption, QuietOption, format_bytes
 from .session import session_of
 
@@ -25,9 +26,10 @@ def rm(
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
     removed: list[dict[str, object]] = []
-    for model in models:
-        freed = session.store.remove(model)
-        removed.append({"name": model, "freed_bytes": freed})
-        out.note(f"removed {model}, {format_bytes(freed)} freed")
+    names = [parse_reference(model).name for model in models]
+    for name in names:
+        freed = session.store.remove(name)
+        removed.append({"name": name, "freed_bytes": freed})
+        out.note(f"removed {name}, {format_bytes(freed)} freed")
     if out.as_json:
         out.data(removed)

@@ -11,9 +11,12 @@ from ..errors import DownloadError, EnvironmentFault, Gemma4Error, ModelNotFound
 
 @contextmanager
 def explaining_hub(
-    endpoint: str, repository: str, *, revision: str | None, has_token: bool
+    endpoint: str, repository: str, *, revision: str | None, has_token: bool, is_known: bool = False
 ) -> Iterator[None]:
     """Turn every failure of a request to the hub into one of our errors.
+
+    Args:
+        is_known: the hub has shown the repository before, so "not found" is its own fault.
 
     Raises:
         ModelNotFoundError: no such repository or revision.
@@ -33,6 +36,8 @@ def explaining_hub(
             f"{repository} cannot be fetched offline; unset HF_HUB_OFFLINE, or copy the model here"
         ) from error
     except (HfHubHTTPError, httpx2.HTTPStatusError) as error:
+        if is_known and error.response.status_code == 404:
+            raise _failing(endpoint, repository, 404) from error
         raise _explain(error.response, endpoint, repository, revision, has_token) from error
     except httpx2.HTTPError as error:
         raise DownloadError(
@@ -77,6 +82,10 @@ def _explain(
         return DownloadError(
             f"{page} refused access ({status}); check that HF_TOKEN is valid and may read it"
         )
+    return _failing(endpoint, repository, status)
+
+
+def _failing(endpoint: str, repository: str, status: int) -> DownloadError:
     return DownloadError(
         f"{endpoint} answered {status} for {repository}; try again later: what was fetched is kept"
     )

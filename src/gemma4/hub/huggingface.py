@@ -1,7 +1,6 @@
 """Models from the Hugging Face hub: what a repository holds, and its files into the store."""
 
 import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +16,14 @@ from .disk import explaining_full_disk, require_space
 from .faults import explaining_hub
 from .manifest import Manifest, Source, StoredFile, check_relative_path
 from .progress import Progress, Report
-from .selection import is_licence_file, label_of_model, select_files
+from .selection import Choice, is_licence_file, label_of_model, select_files
 from .store import Store
 from .transfer import RemoteFile, bytes_present, fetch, is_whole, partial_path
 
 RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between attempts that bring nothing; then the download fails, to be resumed."""
+
+_NEWEST = Choice()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,29 +71,19 @@ def probe(hub: Hub) -> None:
         response.raise_for_status()
 
 
-def plan_pull(
-    hub: Hub,
-    repository: str,
-    *,
-    name: str,
-    revision: str | None = None,
-    quantization: str | None = None,
-    include: Sequence[str] = (),
-) -> Plan:
+def plan_pull(hub: Hub, repository: str, *, name: str, choice: Choice = _NEWEST) -> Plan:
     """Ask the hub what a repository holds, and choose.
 
     Raises:
         ModelNotFoundError: no such repository, revision or quantization, or no weights in it.
         DownloadError: the hub cannot be reached, fails, or wants consent to a licence first.
     """
-    with _explaining(hub, repository, revision):
+    with _explaining(hub, repository, choice.revision):
         info = HfApi(endpoint=hub.endpoint, token=hub.token or False).model_info(
-            repository, revision=revision, files_metadata=True, timeout=30.0
+            repository, revision=choice.revision, files_metadata=True, timeout=30.0
         )
     found = {entry.rfilename: entry for entry in info.siblings or ()}
-    chosen = select_files(
-        sorted(found), quantization=quantization, include=include, repository=repository
-    )
+    chosen = select_files(sorted(found), choice, repository)
     if not info.sha:
         raise DownloadError(f"{hub.endpoint} names no commit for {repository}; is it a hub?")
     return Plan(
@@ -112,7 +103,7 @@ def pull(hub: Hub, plan: Plan, store: Store, *, report: Report) -> Manifest:
         LockedError: another process is pulling the same model.
     """
     with store.lock(plan.name):
-        if (manifest := _already_there(plan, store)) is not None:
+        if (manifest := find_current(plan, store)) is not None:
             return manifest
         draft = store.partial(plan.name)
         draft.mkdir(parents=True, exist_ok=True)
@@ -133,7 +124,7 @@ def _bring(hub: Hub, plan: Plan, file: RemoteFile, draft: Path, report: Report) 
         return
     repository, revision = plan.source.location, plan.source.revision
     url = f"{hub.endpoint}/{repository}/resolve/{revision}/{quote(file.path)}"
-    with _explaining(hub, repository, revision):
+    with _explaining(hub, repository, revision, is_known=True):
         fetch(
             file,
             draft,
@@ -144,7 +135,8 @@ def _bring(hub: Hub, plan: Plan, file: RemoteFile, draft: Path, report: Report) 
         )
 
 
-def _already_there(plan: Plan, store: Store) -> Manifest | None:
+def find_current(plan: Plan, store: Store) -> Manifest | None:
+    """The model in the store if it is what the plan would bring, else None."""
     manifest = store.find(plan.name)
     if manifest is None or manifest.source != plan.source or store.check(manifest):
         return None
@@ -211,7 +203,13 @@ def _licence(info: Any) -> str:
     return ", ".join(found) if isinstance(found, list) else str(found)
 
 
-def _explaining(hub: Hub, repository: str, revision: str | None) -> AbstractContextManager[None]:
+def _explaining(
+    hub: Hub, repository: str, revision: str | None, *, is_known: bool = False
+) -> AbstractContextManager[None]:
     return explaining_hub(
-        hub.endpoint, repository, revision=revision, has_token=hub.token is not None
+        hub.endpoint,
+        repository,
+        revision=revision,
+        has_token=hub.token is not None,
+        is_known=is_known,
     )

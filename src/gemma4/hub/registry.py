@@ -77,8 +77,7 @@ def pull_registry(model: RegistryModel, name: str, store: Store, *, report: Repo
         LockedError: another process is pulling the same model.
     """
     with store.lock(name):
-        manifest = store.find(name)
-        if manifest is not None and manifest.source == _source(model) and not store.check(manifest):
+        if (manifest := find_current(model, name, store)) is not None:
             return manifest
         draft = store.partial(name)
         wheels = draft / _WHEELS
@@ -92,6 +91,14 @@ def pull_registry(model: RegistryModel, name: str, store: Store, *, report: Repo
             shutil.rmtree(wheels)
             manifest = _describe(model, name, draft)
             store.install(manifest)
+    return manifest
+
+
+def find_current(model: RegistryModel, name: str, store: Store) -> Manifest | None:
+    """The model in the store if it is this one and whole, else None."""
+    manifest = store.find(name)
+    if manifest is None or manifest.source != _source(model) or store.check(manifest):
+        return None
     return manifest
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,6 +33,21 @@ _QUANTIZATION = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What a user may choose about a repository.
+
+    Attributes:
+        revision: branch, tag or commit; None is the newest of the main branch.
+        quantization: which GGUF, where there are several, such as `Q4_K_M`; case does not matter.
+        include: patterns of further files, that are left out by default.
+    """
+
+    revision: str | None = None
+    quantization: str | None = None
+    include: tuple[str, ...] = ()
+
+
 def is_licence_file(path: str) -> bool:
     """Whether a file of a repository holds the licence's text."""
     return any(fnmatch(path.upper(), pattern) for pattern in _LICENCE_FILES)
@@ -42,25 +58,18 @@ def is_projector(path: str) -> bool:
     return "mmproj" in PurePosixPath(path).name.lower()
 
 
-def select_files(
-    paths: Sequence[str], *, quantization: str | None, include: Sequence[str], repository: str
-) -> tuple[str, ...]:
-    """Choose the files to download, sorted.
-
-    Args:
-        paths: every file of the repository.
-        quantization: which GGUF, where there are several, such as `Q4_K_M`.
-        include: patterns of further files that are left out by default.
+def select_files(paths: Sequence[str], choice: Choice, repository: str) -> tuple[str, ...]:
+    """Choose the files to download, sorted. `paths`: every file of the repository.
 
     Raises:
         ModelNotFoundError: no weights, no such quantization, or several GGUFs and none named.
     """
     ggufs = [path for path in paths if path.lower().endswith(".gguf")]
     weights = [path for path in paths if any(fnmatch(path, known) for known in _WEIGHT_FILES)]
-    if quantization is not None or not weights:
-        weights = _select_ggufs(ggufs, quantization, repository)
+    if choice.quantization is not None or not weights:
+        weights = _select_ggufs(ggufs, choice.quantization, repository)
     chosen = {path for path in paths if path in _SMALL_FILES or is_licence_file(path)}
-    chosen |= {path for path in paths if any(fnmatch(path, pattern) for pattern in include)}
+    chosen |= {path for path in paths if any(fnmatch(path, glob) for glob in choice.include)}
     return tuple(sorted(chosen | set(weights)))
 
 

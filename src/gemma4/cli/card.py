@@ -1,0 +1,137 @@
+"""A model's card: what `gemma4 show` says about it, from its files' headers. No weight is read."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..config import DrafterConfig, ModelConfig
+from ..config.generation import load_generation_config, read_gguf_generation
+from ..hub.manifest import Manifest
+from ..hub.selection import label_of_file
+from ..text.template import JinjaTemplate
+from ..weights.checkpoint import Checkpoint
+from ..weights.gguf_file import open_gguf
+from ..weights.open_checkpoint import open_checkpoint
+from ..weights.table import tensor_table
+from ..weights.table_entry import Role, TensorKind
+
+_MEDIA_ROLES = (Role.VISION, Role.AUDIO, Role.PROJECTOR)
+
+
+def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str, Any]:
+    """The card as JSON values. `manifest` is there for models of the store.
+
+    Raises:
+        CheckpointError, ConfigError, ModelNotFoundError: the files are no model that can be loaded.
+    """
+    checkpoint = open_checkpoint(path)
+    config = checkpoint.config
+    source = read_template(checkpoint)
+    template = None if source is None else JinjaTemplate(source)
+    return {
+        "name": name,
+        "path": str(path),
+        "architecture": config.family,
+        "format": str(checkpoint.format),
+        "quantization": manifest.quantization if manifest else _main_encoding(checkpoint),
+        "encodings_bytes": _encodings(checkpoint),
+        "parameters": count_parameters(config),
+        "context_length": config.text.max_positions,
+        "modalities": list(config.modalities) if isinstance(config, ModelConfig) else ["text"],
+        "capabilities": _capabilities(config, template),
+        "template": {"revision": template.revision} if template else None,
+        "sampling": _sampling_card(checkpoint),
+        "licence": _licence(checkpoint, manifest),
+        "source": asdict(manifest.source) if manifest else None,
+        "pulled": manifest.pulled if manifest else None,
+        "size_bytes": sum(size for _, size in files_of(path, manifest)),
+        "files": [{"path": file, "size": size} for file, size in files_of(path, manifest)],
+        "notes": list(checkpoint.notes),
+    }
+
+
+def count_parameters(config: ModelConfig | DrafterConfig) -> dict[str, int]:
+    """Parameters by what they cost.
+
+    `total`: all. `text`: the decoder with its embeddings. `effective`: of these, all but the per-layer
+    tables, which are only looked up. `active`: of these, what one token passes: its experts only.
+    """
+    total = text = tables = experts = 0
+    for entry in tensor_table(config):
+        total += entry.num_elements
+        text += entry.num_elements if entry.role not in _MEDIA_ROLES else 0
+        tables += entry.num_elements if entry.kind is TensorKind.PER_LAYER_TABLE else 0
+        experts += entry.num_elements if entry.role is Role.EXPERTS else 0
+    moe = config.text.moe
+    idle = experts * (moe.num_experts - moe.top_k) // moe.num_experts if moe else 0
+    effective = text - tables
+    return {"total": total, "text": text, "effective": effective, "active": effective - idle}
+
+
+def files_of(path: Path, manifest: Manifest | None) -> list[tuple[str, int]]:
+    """Names and sizes in bytes of a model's files."""
+    if manifest is not None:
+        return [(file.path, file.size) for file in manifest.files]
+    if path.is_file():
+        return [(path.name, path.stat().st_size)]
+    found = sorted(file for file in path.iterdir() if file.is_file())
+    return [(file.name, file.stat().st_size) for file in found]
+
+
+def read_template(checkpoint: Checkpoint) -> str | None:
+    """The chat template that came with a checkpoint, or None."""
+    path = checkpoint.chat_template
+    if path is None:
+        return None
+    if path.suffix == ".gguf":
+        return str(open_gguf(path).metadata["tokenizer.chat_template"])
+    text = path.read_text(encoding="utf-8")
+    return str(json.loads(text)["chat_template"]) if path.suffix == ".json" else text
+
+
+def _capabilities(config: ModelConfig | DrafterConfig, template: JinjaTemplate | None) -> list[str]:
+    """What it can be asked for. Chat, tools and thinking are what its template can render."""
+    if isinstance(config, DrafterConfig):
+        return ["drafting"]
+    found = ["completion"]
+    if template is not None:
+        found.append("chat")
+        found += ["tools"] if "tools" in template.variables else []
+        found += ["thinking"] if "enable_thinking" in template.variables else []
+    return found + [medium for medium in config.modalities if medium != "text"]
+
+
+def _sampling_card(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """The recommended settings, without those it says nothing about."""
+    path = checkpoint.generation_config
+    if path is None:
+        return None
+    if path.suffix == ".gguf":
+        defaults = read_gguf_generation(open_gguf(path).metadata, path)
+    else:
+        defaults = load_generation_config(path)
+    return {key: value for key, value in asdict(defaults).items() if value not in (None, (), [])}
+
+
+def _licence(checkpoint: Checkpoint, manifest: Manifest | None) -> str | None:
+    if manifest is not None:
+        return manifest.licence
+    if checkpoint.path.suffix == ".gguf":
+        found = open_gguf(checkpoint.path).metadata.get("general.license")
+        return None if found is None else str(found)
+    return None
+
+
+def _encodings(checkpoint: Checkpoint) -> dict[str, int]:
+    """Bytes in the files by how they are stored, most first."""
+    sizes = Counter[str]()
+    for tensor in checkpoint.source.tensors.values():
+        sizes[tensor.encoding] += tensor.nbytes
+    return dict(sizes.most_common())
+
+
+def _main_encoding(checkpoint: Checkpoint) -> str:
+    name = label_of_file(checkpoint.path.name)
+    return name or next(iter(_encodings(checkpoint)), "unknown")
