@@ -1,0 +1,119 @@
+"""Bytes of the weights: in the file, in memory, and in the table that stays on disk.
+
+What the loader does with a tensor decides where its bytes lie:
+
+    stored in the dtype of computation   stays in the mapped file; its pages are resident once read
+    stored otherwise                     a new tensor in that dtype; the file's pages may go
+    table of per-layer embeddings        stays on disk, whatever its encoding; a token reads its row
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..config import DrafterConfig, ModelConfig
+from ..errors import ConfigError
+from .precision import DTYPES, Quantization, encoded_bytes
+from .tensors import MEDIA_ROLES, Role, TensorGroup, tensor_groups
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsEstimate:
+    """Bytes of a model's weights.
+
+    Attributes:
+        file_bytes: of all tensors in the file: what a download takes.
+        text_bytes: resident, of the decoder.
+        media_bytes: resident, of towers, embedders and projectors.
+        disk_bytes: of the per-layer table, which is only looked up, row by row.
+        passing_bytes: of the file, read once to make other tensors; the system may drop them.
+    """
+
+    file_bytes: int
+    text_bytes: int
+    media_bytes: int
+    disk_bytes: int
+    passing_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredWeights:
+    """A tensor of a checkpoint at hand: its module path, encoding, and sizes."""
+
+    name: str
+    encoding: str
+    num_elements: int
+    nbytes: int
+
+
+_MEDIA_PREFIXES = (
+    "model.vision_tower.",
+    "model.vision_embedder.",
+    "model.embed_vision.",
+    "model.audio_tower.",
+    "model.embed_audio.",
+)
+_TABLE = "embed_tokens_per_layer.weight"
+
+
+def estimate_weights(
+    config: ModelConfig | DrafterConfig, quantization: Quantization
+) -> WeightsEstimate:
+    """Weights of a model that is not here, from its configuration."""
+    return _total(
+        (_place(group, quantization) for group in tensor_groups(config)),
+        quantization.run_dtype,
+    )
+
+
+def estimate_stored_weights(tensors: Iterable[StoredWeights], run_dtype: str) -> WeightsEstimate:
+    """Weights of a checkpoint at hand, in the encodings that its file has.
+
+    Raises:
+        ConfigError: the dtype is none to compute in.
+    """
+    return _total(((_role_of(tensor.name), tensor) for tensor in tensors), run_dtype)
+
+
+def dtype_bytes(dtype: str) -> int:
+    """Bytes of a number in a dtype of computation.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype {dtype!r} is unknown; known: {', '.join(DTYPES)}")
+    return encoded_bytes(DTYPES[dtype], (1,))
+
+
+def _place(group: TensorGroup, quantization: Quantization) -> tuple[Role, StoredWeights]:
+    encoding = quantization.encodings[group.role]
+    stored = StoredWeights(
+        name="",
+        encoding=encoding,
+        num_elements=group.num_elements,
+        nbytes=group.count * encoded_bytes(encoding, group.shape),
+    )
+    return group.role, stored
+
+
+def _role_of(name: str) -> Role:
+    if name.startswith(_MEDIA_PREFIXES):
+        return Role.VISION if "vision" in name else Role.AUDIO
+    return Role.PER_LAYER_TABLE if name.endswith(_TABLE) else Role.LINEAR
+
+
+def _total(tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str) -> WeightsEstimate:
+    number_bytes, in_place = dtype_bytes(run_dtype), (DTYPES[run_dtype], "I64")
+    totals = {"file": 0, "text": 0, "media": 0, "disk": 0, "passing": 0}
+    for role, tensor in tensors:
+        totals["file"] += tensor.nbytes
+        if role is Role.PER_LAYER_TABLE:
+            totals["disk"] += tensor.nbytes
+            continue
+        part = "media" if role in MEDIA_ROLES else "text"
+        if tensor.encoding in in_place:
+            totals[part] += tensor.nbytes
+            continue
+        totals[part] += tensor.num_elements * number_bytes
+        totals["passing"] += tensor.nbytes
+    return WeightsEstimate(**{f"{key}_bytes": value for key, value in totals.items()})

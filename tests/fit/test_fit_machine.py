@@ -1,0 +1,63 @@
+"""The machine's limits: installed memory, a container's, and GPUs."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gemma4.fit.machine import Gpu, parse_gpus, read_machine
+
+GIB = 2**30
+
+
+def write(root: Path, name: str, text: str) -> None:
+    path = root / "sys/fs/cgroup" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_without_a_container_the_installed_memory_counts(tmp_path: Path) -> None:
+    machine = read_machine(tmp_path)
+    assert machine.total_bytes == psutil.virtual_memory().total
+    assert 0 < machine.available_bytes <= machine.total_bytes
+    assert machine.limited_by == "memory"
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "statistics"),
+    [
+        ("memory.max", "memory.current", ("memory.stat", "anon 5\ninactive_file 1048576\n")),
+        (
+            "memory/memory.limit_in_bytes",
+            "memory/memory.usage_in_bytes",
+            ("memory/memory.stat", "cache 5\ntotal_inactive_file 1048576\n"),
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_a_containers_limit_counts_and_its_droppable_cache_does_not(
+    tmp_path: Path, limit: str, used: str, statistics: tuple[str, str]
+) -> None:
+    write(tmp_path, limit, f"{256 * 2**20}\n")
+    write(tmp_path, used, f"{101 * 2**20}\n")
+    write(tmp_path, *statistics)
+    machine = read_machine(tmp_path)
+    assert machine.total_bytes == 256 * 2**20
+    assert machine.available_bytes == 156 * 2**20
+    assert machine.limited_by == "container"
+
+
+@pytest.mark.parametrize("text", ["max\n", "9223372036854771712\n", "garbage", f"{2**50}\n"])
+def test_a_container_without_a_limit_below_the_machine_changes_nothing(
+    tmp_path: Path, text: str
+) -> None:
+    write(tmp_path, "memory.max", text)
+    assert read_machine(tmp_path).limited_by == "memory"
+
+
+def test_the_drivers_lines_are_read() -> None:
+    text = "NVIDIA H200, 143771, 143155\nOdd, name, 24576, 1024\nno memory here\n, [N/A], [N/A]\n"
+    assert parse_gpus(text) == (
+        Gpu(name="NVIDIA H200", total_bytes=143_771 * 2**20, free_bytes=143_155 * 2**20),
+        Gpu(name="Odd, name", total_bytes=24 * GIB, free_bytes=GIB),
+    )
