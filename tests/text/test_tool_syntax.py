@@ -20,6 +20,7 @@ from gemma4.text.tool_syntax import (
     is_bare_key,
 )
 
+MARKERS = ("<|tool_call>", "<tool_call|>", '<|"|>')
 TEXTS = st.text(max_size=12).filter(lambda text: "<|" not in text and "|>" not in text)
 # The vocabulary writes a space as ▁ and cannot tell the two apart; that is not the codec's doing.
 PLAIN = TEXTS.filter(lambda text: "\u2581" not in text)
@@ -112,7 +113,11 @@ def test_keys_with_structure_cannot(key: str) -> None:
 
 
 def _read(tokenizer: Tokenizer, text: str) -> CallComplete:
-    (event,) = events_of(tokenizer, tokenizer.encode(text, allow_special=True))
+    """Only the markers of the call itself are special tokens: `<eos>` in a text is text."""
+    ids: list[int] = []
+    for part in re.split(f"({'|'.join(map(re.escape, MARKERS))})", text):
+        ids += [tokenizer.special_ids[part]] if part in MARKERS else tokenizer.encode(part)
+    (event,) = events_of(tokenizer, ids)
     assert isinstance(event, CallComplete)
     return event
 

@@ -25,7 +25,7 @@ from .call_cursor import (
 from .text_values import read_delimited, read_quoted
 from .tool_syntax import MAX_DEPTH, STRING_DELIMITER
 
-_SCALAR = re.compile(r"[^\s,(){}\[\]\"'`<>\ud800]++")
+_SCALAR = re.compile(r"[^\s,(){}\[\]\"'`<>\ud800-\ud802]++")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LOOSE_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _QUOTED_KEY = re.compile(r"""(["'`]|<\|"\|>)([^\n]{0,256}?)\1\s*([:=])""")
