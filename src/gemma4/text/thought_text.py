@@ -101,6 +101,3 @@ class ThoughtText:
             events += self._add_text(raw)
             self._spaces += call.spaces
         return events
-
-
-__all__ = ["CHANNEL", "ThoughtText"]
