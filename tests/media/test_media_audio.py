@@ -104,6 +104,22 @@ def test_the_sound_of_a_video_is_read() -> None:
     assert prepare_audio(DATA / "clip.mp4").usage.used == "5.0 s"
 
 
+def test_a_rate_and_channels_that_change_midway_are_followed() -> None:
+    mono, stereo = tone(1.0, 22_050), np.stack([tone(1.0, 44_100)] * 2, axis=-1)
+    parts = [sound(mono, "adts", "aac", 22_050), sound(stereo, "adts", "aac", 44_100)]
+    got = waveform(b"".join(parts))
+    assert abs(len(got) - 32_000) < 4000  # encoders pad each part
+    for start in (4000, 20_000):
+        part = got[start : start + 8000]
+        assert abs(np.diff(np.signbit(part)).sum() - 440) < 5  # half a second of 440 Hz
+        np.testing.assert_allclose(np.abs(part).max(), 0.5, rtol=0, atol=0.05)  # AAC loses a little
+
+
+def test_many_channels_are_averaged() -> None:
+    channels = np.stack([tone(0.2)] * 5 + [0 * tone(0.2)] * 5, axis=-1)
+    np.testing.assert_allclose(waveform(wav(channels)), tone(0.2) / 2, rtol=0, atol=1e-4)
+
+
 def test_a_long_sound_is_cut_and_the_usage_says_so() -> None:
     samples = tone(44.1)
     audio = prepare_audio(wav(samples))

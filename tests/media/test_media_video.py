@@ -83,18 +83,23 @@ def test_skipping_what_is_not_needed_changes_no_frame(name: str, wanted: int) ->
         np.testing.assert_array_equal(pixels, decoded[number])  # uint8, exact
 
 
-def test_groups_without_a_chosen_frame_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packets_that_no_chosen_frame_needs_are_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     source = resolve_source(CLIPS["mp4"])
     timeline = read_timeline(source)
-    assert len(timeline.groups_for([0, 30])) == 2 < len(timeline.group_times)
+    assert 1 < sum(timeline.packets_for([0, 30])) < 20
     monkeypatch.setattr(frames_module, "_map_in_order", None)  # the way that decodes everything
     assert list(map_frames(source, timeline, 2, lambda pixels: pixels)) == [0, 30]
 
 
-def test_a_frame_shown_before_its_key_frame_needs_the_group_before() -> None:
+def test_a_frame_shown_before_its_key_frame_needs_the_packets_before_that() -> None:
     timeline = read_timeline(resolve_source(CLIPS["mkv, open groups"]))
-    needs = [len(timeline.groups_for([number])) for number in range(60)]
-    assert set(needs) == {1, 2}
+    keys_needed = set()
+    for number in range(60):
+        needed = timeline.packets_for([number])
+        keys_needed.add(sum(needed[key] for key in timeline.keys))
+    assert keys_needed == {1, 2}
 
 
 @pytest.mark.parametrize("name", ["mp4, uneven", "mkv, uneven"])
@@ -103,6 +108,15 @@ def test_times_of_a_varying_rate_are_those_of_the_frames(name: str) -> None:
     expected = [(UNEVEN[n] - UNEVEN[0]) / 1000 for n in choose_frames(60, 32)]
     assert list(video.timestamps) == [format_timestamp(seconds) for seconds in expected]
     assert video.timestamps[-1] > "00:09"
+
+
+def test_frames_before_the_first_key_frame_do_not_count() -> None:
+    """A recording that begins in the middle of a broadcast."""
+    whole = CLIPS["mpeg-ts"]
+    video = prepare_video(whole[len(whole) // 10 // 188 * 188 :])
+    assert 40 <= int(video.usage.original.split()[0]) < 60
+    assert len(video.frames) == 32
+    assert video.timestamps[0] == "00:00"
 
 
 def test_times_of_a_steady_rate_are_number_by_rate() -> None:

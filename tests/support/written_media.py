@@ -23,10 +23,11 @@ def wav(samples: np.ndarray, rate: int = 16_000) -> bytes:
 
 
 def sound(samples: np.ndarray, container: str, codec: str, rate: int) -> bytes:
-    """Float samples [n], mono, encoded."""
+    """Float samples [n] or [n, channels], encoded."""
     buffer = io.BytesIO()
     with av.open(io.BytesIO(wav(samples, rate))) as source, av.open(buffer, "w", container) as out:
-        stream = out.add_stream(codec, rate=rate)
+        layout = "mono" if samples.ndim == 1 else "stereo"
+        stream = out.add_stream(codec, rate=rate, layout=layout)
         for frame in source.decode(audio=0):
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

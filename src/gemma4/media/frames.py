@@ -1,7 +1,7 @@
 """Decode chosen frames of a clip, upright, without holding the others.
 
-Only the groups of packets that lead to a chosen frame are decoded, so a long film takes about as
-long as a short one. Where a file has no usable times, or a frame does not come out, everything is
+Only the packets that lead to a chosen frame are decoded, so a long film takes little longer than a
+short one. Where a file has no usable times, or a frame does not come out, everything is
 decoded and counted, as the reference does.
 """
 
@@ -60,7 +60,7 @@ def map_frames(
         numbers = {timeline.time_of(frame): frame for frame in chosen}
         found = {
             numbers[frame.pts]: prepare(_upright_pixels(source, frame))
-            for frame in _decode_groups(source, timeline, chosen)
+            for frame in _decode_needed(source, timeline, chosen)
             if frame.pts in numbers and not frame.is_corrupt
         }
         if len(found) == len(chosen):
@@ -90,23 +90,21 @@ def _map_in_order(
     return found if len(found) == len(chosen) else _map_in_order(source, count, wanted, prepare)
 
 
-def _decode_groups(
+def _decode_needed(
     source: MediaSource, timeline: Timeline, chosen: list[int]
 ) -> Iterator[VideoFrame]:
-    """Decode the groups of packets that the chosen frames need, and skip the others."""
-    groups = timeline.groups_for(chosen)
+    """Decode the packets that the chosen frames need, and skip the others."""
     with open_container(source) as container:
         stream = _video_stream(source, container)
         packets = (packet for packet in container.demux(stream) if packet.size)
         decoding = False
-        for packet, group in zip(packets, timeline.groups, strict=False):
-            if group in groups:
-                decoding = True
+        for packet, needed in zip(packets, timeline.packets_for(chosen), strict=False):
+            if needed:
                 yield from stream.decode(packet)
-            elif decoding:
-                decoding = False
+            elif decoding:  # a gap begins: take what the decoder still holds back
                 yield from stream.decode(None)
                 stream.codec_context.flush_buffers()
+            decoding = needed
         if decoding:
             yield from stream.decode(None)
 

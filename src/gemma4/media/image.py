@@ -1,5 +1,6 @@
 """Decode a still picture to 8-bit RGB, upright, and prepare it."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ _FOREIGN = (
     (b"ftyphei", "a HEIC picture; save it as JPEG first"),
     (b"ftypmif1", "a HEIF picture; save it as JPEG first"),
 )
+
+# Pillow logs what it cannot read before raising; without a handler, that goes to standard error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

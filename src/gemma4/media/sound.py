@@ -89,13 +89,14 @@ def _mono_parts(
 
 
 def _new_resampler() -> AudioResampler:
-    # Channels are kept: libav's own mixing to one channel is 3 dB louder than the mean.
-    return AudioResampler(format="fltp", rate=SAMPLE_RATE)
+    # Channels are kept: libav's own mixing to one channel is 3 dB louder than the mean. They are
+    # interleaved: PyAV reads past its table of planes when there are more than eight.
+    return AudioResampler(format="flt", rate=SAMPLE_RATE)
 
 
 def _average_channels(frame: AudioFrame) -> NDArray[np.float32]:
-    planes = np.asarray(frame.to_ndarray(), dtype=np.float32)  # [channels, n]
-    return planes[0] if len(planes) == 1 else planes.mean(axis=0, dtype=np.float32)
+    samples = np.asarray(frame.to_ndarray(), dtype=np.float32)  # [1, n · channels]
+    return samples.reshape(frame.samples, -1).mean(axis=1, dtype=np.float32)
 
 
 def _declared_seconds(container: InputContainer, stream: AudioStream) -> float | None:

@@ -28,12 +28,10 @@ class MediaSource:
     Attributes:
         name: what messages call it: a file's name, or where its bytes came from.
         content: a file's path, or the bytes themselves.
-        size: bytes.
     """
 
     name: str
     content: Path | bytes
-    size: int
 
     def open(self) -> BinaryIO:
         """A new seekable stream from the first byte on; the caller closes it.
@@ -106,7 +104,7 @@ def _decode_base64(text: bytes) -> bytes:
 def _from_bytes(name: str, content: bytes) -> MediaSource:
     if not content:
         raise MediaError(f"{name}: 0 bytes; at least one is needed, check what was passed")
-    return MediaSource(name=f"{name} ({len(content)} bytes)", content=content, size=len(content))
+    return MediaSource(name=f"{name} ({len(content)} bytes)", content=content)
 
 
 def _from_path(path: Path) -> MediaSource:
@@ -116,12 +114,12 @@ def _from_path(path: Path) -> MediaSource:
             raise MediaError(f"{name} is a directory; give one file in it")
         if path.exists() and not path.is_file():
             raise MediaError(f"{name} is no regular file and may never end; save it to a file")
-        size = path.stat().st_size
+        empty = path.stat().st_size == 0
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise _unreadable(name, error) from error
-    if not size:
+    if empty:
         raise MediaError(f"{name}: 0 bytes; the file is empty, copy or download it again")
-    return MediaSource(name=name, content=path, size=size)
+    return MediaSource(name=name, content=path)
 
 
 def _unreadable(name: str, error: Exception) -> MediaError:

@@ -1,9 +1,10 @@
 """Which frames of a clip to look at, and when they are shown.
 
-Packets are numbered in file order; frames in display order, as the reference numbers them. A group
-is a key frame's packet and those after it up to the next key frame: decoding can begin there.
+Packets are numbered in file order; frames in display order, as the reference numbers them. A
+frame leans only on packets before its own, from the last key frame on.
 """
 
+import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,8 +22,7 @@ class Timeline:
     Attributes:
         shown: the packet of each frame.
         times: the presentation time of each packet, in ticks, None where the file gives none.
-        groups: the group of each packet.
-        group_times: the presentation time of each group's key frame.
+        keys: the packets of key frames, ascending: decoding can begin at them.
         tick: seconds a tick.
         rate: frames a second, on average.
         missing: frames that the container's header counts and the file does not hold.
@@ -30,8 +30,7 @@ class Timeline:
 
     shown: tuple[int, ...]
     times: tuple[int | None, ...]
-    groups: tuple[int, ...]
-    group_times: tuple[int | None, ...]
+    keys: tuple[int, ...]
     tick: Fraction
     rate: float
     missing: int
@@ -46,17 +45,18 @@ class Timeline:
         """Presentation time of a frame, in ticks."""
         return self.times[self.shown[frame]]
 
-    def groups_for(self, frames: Iterable[int]) -> frozenset[int]:
-        """The groups that must be decoded to see `frames`; needs `timed`."""
-        needed = set()
+    def packets_for(self, frames: Iterable[int]) -> list[bool]:
+        """For each packet, whether it must be decoded to see `frames`; needs `timed`."""
+        needed = [False] * len(self.times)
         for frame in frames:
             packet = self.shown[frame]
-            group = self.groups[packet]
-            needed.add(group)
-            time, group_time = self.times[packet], self.group_times[group]
-            if group > 0 and time is not None and group_time is not None and time < group_time:
-                needed.add(group - 1)  # shown before its key frame: leans on the group before
-        return frozenset(needed)
+            key = bisect.bisect_right(self.keys, packet) - 1
+            time, key_time = self.times[packet], self.times[self.keys[key]]
+            if key > 0 and time is not None and key_time is not None and time < key_time:
+                key -= 1  # shown before its key frame: leans on what came before that, too
+            start = self.keys[key]
+            needed[start : packet + 1] = [True] * (packet + 1 - start)
+        return needed
 
     def seconds(self, frames: Iterable[int]) -> list[float]:
         """When `frames` are shown, from the first frame on.
@@ -79,8 +79,7 @@ class Timeline:
 def scan_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
     """Read a clip's packets without decoding them."""
     times: list[int | None] = []
-    groups: list[int] = []
-    group_times: list[int | None] = []
+    keys: list[int] = []
     shown: list[int] = []
     empty = 0
     for packet in container.demux(stream):
@@ -88,19 +87,19 @@ def scan_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
             empty += packet.dts is not None  # a frame repeated; without a time, the end
             continue
         if packet.is_keyframe:
-            group_times.append(packet.pts)
-        if group_times and not packet.is_discard:  # nothing before a key frame can be decoded
+            keys.append(len(times))
+        if not packet.is_discard:
             shown.append(len(times))
         times.append(packet.pts)
-        groups.append(len(group_times) - 1)
+    keys = keys or [0]  # some encoders refresh the picture bit by bit and mark none
+    shown = [packet for packet in shown if packet >= keys[0]]  # before, nothing can be decoded
     if all(times[packet] is not None for packet in shown):
         shown.sort(key=lambda packet: times[packet] or 0)
     rate = stream.average_rate or stream.guessed_rate
     return Timeline(
         shown=tuple(shown),
         times=tuple(times),
-        groups=tuple(groups),
-        group_times=tuple(group_times),
+        keys=tuple(keys),
         tick=stream.time_base or Fraction(1, 1000),
         rate=float(rate) if rate else _FALLBACK_RATE,
         missing=max(0, stream.frames - len(times) - empty),
