@@ -23,17 +23,19 @@ class AnswerDecoder(Protocol):
     """What a stream asks of the way its ids are read.
 
     Attributes:
-        warnings: found so far. num_calls: complete calls so far. num_thought_tokens: so far.
-        stopped_by: the stop string that ended the answer, or None.
+        warnings: found so far. num_calls: complete calls so far.
     """
 
     warnings: list[str]
     num_calls: int
-    stopped_by: str | None
 
     @property
     def num_thought_tokens(self) -> int:
         """Ids that belonged to thoughts."""
+
+    @property
+    def stopped_by(self) -> str | None:
+        """The stop string that ended the answer, or None."""
 
     def push(self, token: int) -> Iterator[Event]:
         """Take an id."""

@@ -1,0 +1,104 @@
+"""From a conversation to what the engine takes: template, media, ids."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
+from ..engine.encode import place_media
+from ..engine.prompt import Prompt
+from ..errors import MediaError
+from ..media.audio import prepare_audio
+from ..media.image import prepare_image
+from ..media.types import ImageInput, Medium, VideoInput
+from ..media.video import prepare_video
+from ..model.gemma4 import Gemma4
+from ..text.messages import Audio, Image, Message, Part, Tool, Video
+from ..text.prompt import MediaPlace, build_prompt, expand_media
+from ..text.template import Template
+from ..text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedConversation:
+    """A prompt, whether it ends inside an open thought, its media, and the seconds they took."""
+
+    prompt: Prompt
+    opens_thought: bool
+    media: tuple[Medium, ...]
+    media_seconds: float
+    warnings: tuple[str, ...]
+
+
+def prepare_conversation(
+    model: Gemma4,
+    messages: Sequence[Message],
+    *,
+    tools: Sequence[Tool],
+    template: Template,
+    tokenizer: Tokenizer,
+    thinking: bool,
+    image_budget: int | None,
+) -> PreparedConversation:
+    """Render, prepare media, expand placeholders and encode soft tokens.
+
+    Raises:
+        MessageError, TemplateError, MediaError: see there.
+    """
+    rendered = build_prompt(
+        messages, tools, template=template, tokenizer=tokenizer, thinking=thinking
+    )
+    started = time.perf_counter()
+    media = tuple(prepare_medium(part, model.config, image_budget) for part in rendered.media)
+    expanded = expand_media(rendered, [place_of(medium) for medium in media], tokenizer=tokenizer)
+    prompt = place_media(model, expanded.ids, media)
+    return PreparedConversation(
+        prompt=prompt,
+        opens_thought=rendered.opens_thought,
+        media=media,
+        media_seconds=time.perf_counter() - started if media else 0.0,
+        warnings=tuple(
+            f"{medium.usage.kind} was reduced: {medium.usage.original} → {medium.usage.used}"
+            for medium in media
+            if medium.usage.reduced
+        ),
+    )
+
+
+def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) -> Medium:
+    """Decode and prepare one medium as this size of model wants it.
+
+    Raises:
+        MediaError: it cannot be used, or the model lacks the modality.
+    """
+    kind = type(part).__name__.lower()
+    if kind not in config.modalities:
+        raise MediaError(
+            f"this model takes {', '.join(config.modalities)} but no {kind}; "
+            f"leave it out, or choose a size that takes {kind}"
+        )
+    merged = isinstance(config.vision, UnifiedVisionConfig)
+    match part:
+        case Image():
+            assert config.vision is not None
+            budget = part.budget or image_budget or config.vision.default_soft_tokens
+            return prepare_image(part.source, budget=budget, merged=merged)
+        case Video():
+            frames = {} if part.num_frames is None else {"num_frames": part.num_frames}
+            return prepare_video(part.source, merged=merged, **frames)
+        case Audio():
+            return prepare_audio(part.source, raw=isinstance(config.audio, UnifiedAudioConfig))
+        case _:
+            raise AssertionError(f"{kind} is no medium")
+
+
+def place_of(medium: Medium) -> MediaPlace:
+    """How many soft tokens wait in the prompt for a medium, frame by frame."""
+    match medium:
+        case VideoInput():
+            counts = tuple(frame.soft_tokens for frame in medium.frames)
+            return MediaPlace("video", counts, medium.timestamps)
+        case ImageInput():
+            return MediaPlace("image", (medium.soft_tokens,))
+        case _:
+            return MediaPlace("audio", (medium.soft_tokens,))

@@ -1,0 +1,246 @@
+"""A loaded model that talks: conversations, completion, and raw logits."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import torch
+from torch import Tensor
+
+from ..config import ModelConfig
+from ..engine.encode import place_media
+from ..engine.prompt import Prompt
+from ..engine.sampling import Sampling
+from ..errors import InputError, MessageError
+from ..media.types import Medium
+from ..model.gemma4 import Gemma4
+from ..model.kv import PassKV
+from ..text.messages import Message, Tool
+from ..text.parse_messages import to_messages
+from ..text.template import Template
+from ..text.tokenizer import Tokenizer
+from ..text.tools import to_tools
+from .conversation import prepare_conversation
+from .decoding import AnswerDecoder, ChatDecoder, PlainDecoder
+from .events import Answer, Event
+from .fold import fold
+from .options import SamplingOptions, effective
+from .stream import Facts, Request, stream_events
+
+Conversation = str | Sequence[Message | Mapping[str, Any]]
+Tools = Sequence[Tool | Mapping[str, Any] | Callable[..., object]]
+OnPrefill = Callable[[int, int], None]
+LOGIT_ROWS = 256  # rows of the vocabulary's width computed at a time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelInfo:
+    """What was loaded, and how.
+
+    Attributes:
+        context: tokens that prompt and answer may have together.
+        template: revision of the chat template in use.
+        template_came_along: False if our own renderer stands in for one.
+        notes: what happened on the way that a user may want to know.
+    """
+
+    name: str
+    family: str
+    device: str
+    dtype: str
+    modalities: tuple[str, ...]
+    context: int
+    template: str
+    template_came_along: bool
+    load_seconds: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LLM:
+    """A model with its tokenizer, template and recommended settings. Make one with `gemma4.load`.
+
+    Attributes:
+        defaults: settings where a request gives none; from the checkpoint.
+        stop_ids: ids that end an answer.
+        is_chat_model: tuned for conversations; False for base models, which continue text.
+    """
+
+    model: Gemma4
+    tokenizer: Tokenizer
+    template: Template
+    defaults: Sampling
+    stop_ids: frozenset[int]
+    is_chat_model: bool
+    info: ModelInfo
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's configuration."""
+        return self.model.config
+
+    def chat(
+        self,
+        conversation: Conversation,
+        *,
+        tools: Tools = (),
+        thinking: bool = False,
+        image_budget: int | None = None,
+        **options: Unpack[SamplingOptions],
+    ) -> Answer:
+        """Answer a conversation: `llm.chat("Why is the sky blue?").text`.
+
+        Args:
+            conversation: a user's words, or messages as values or OpenAI-style mappings.
+            tools: functions, JSON Schemas or `Tool`s that the model may call.
+            thinking: let the model reason first.
+            image_budget: most soft tokens of a picture: 70, 140, 280, 560 or 1120.
+            options: see `Sampling`; what is not given comes from the checkpoint.
+
+        Raises:
+            InputError: one of its kinds, for anything that cannot be done as asked.
+        """
+        return fold(
+            self.stream(
+                conversation, tools=tools, thinking=thinking, image_budget=image_budget, **options
+            )
+        )
+
+    def stream(
+        self,
+        conversation: Conversation,
+        *,
+        tools: Tools = (),
+        thinking: bool = False,
+        image_budget: int | None = None,
+        on_prefill: OnPrefill | None = None,
+        **options: Unpack[SamplingOptions],
+    ) -> Iterator[Event]:
+        """The events of an answer; see `chat`. All checks are done before this returns.
+
+        Args:
+            on_prefill: told tokens done and tokens in all while the prompt is read.
+        """
+        messages, offered = to_messages(conversation), to_tools(tools)
+        if not messages:
+            raise MessageError("the conversation is empty; give at least one message")
+        sampling = effective(self.defaults, options)
+        prepared = prepare_conversation(
+            self.model,
+            messages,
+            tools=offered,
+            template=self.template,
+            tokenizer=self.tokenizer,
+            thinking=thinking,
+            image_budget=image_budget,
+        )
+        decoder = ChatDecoder(
+            self.tokenizer,
+            sampling.stop,
+            tools=offered,
+            opens_thought=prepared.opens_thought,
+        )
+        facts = self._facts(
+            thinking=thinking,
+            template=self.info.template,
+            media=prepared.media,
+            media_seconds=prepared.media_seconds,
+            warnings=prepared.warnings,
+        )
+        return self._run(prepared.prompt, sampling, decoder, facts, on_prefill)
+
+    def generate(self, prompt: str, **options: Unpack[SamplingOptions]) -> Answer:
+        """Continue a text, without a template; the answer's `text` is the continuation alone."""
+        return fold(self.stream_text(prompt, **options))
+
+    def stream_text(
+        self,
+        prompt: str,
+        *,
+        on_prefill: OnPrefill | None = None,
+        **options: Unpack[SamplingOptions],
+    ) -> Iterator[Event]:
+        """The events of a continuation; control tokens in the prompt are plain text."""
+        ids = [self.tokenizer.bos_id, *self.tokenizer.encode(prompt)]
+        sampling = effective(self.defaults, options)
+        decoder = PlainDecoder(self.tokenizer, sampling.stop)
+        facts = self._facts(thinking=False, template=None)
+        placed = place_media(self.model, ids, ())
+        return self._run(placed, sampling, decoder, facts, on_prefill)
+
+    @torch.inference_mode()
+    def logits(self, ids: Sequence[int], *, media: Sequence[Medium] = ()) -> Tensor:
+        """Scores of the next token behind every position, float32 [T, V], on the CPU.
+
+        Args:
+            ids: placeholders already as many as the media's soft tokens.
+            media: prepared media, in the order of their placeholders.
+
+        Raises:
+            InputError: no ids, or one outside the vocabulary.
+        """
+        self._check_ids(ids)
+        prompt = place_media(self.model, ids, media)
+        rows = torch.arange(len(ids), device=self.model.device)
+        kv = PassKV(self.model.decoder.specs)
+        hidden = self.model.decoder(prompt.batch(0, len(ids), kv=kv, logit_rows=rows))
+        scores = torch.empty(len(ids), self.config.text.vocab_size)
+        for start in range(0, len(ids), LOGIT_ROWS):
+            part = hidden[start : start + LOGIT_ROWS]
+            scores[start : start + LOGIT_ROWS] = self.model.decoder.logits(part)
+        return scores
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, `<bos>` not counted."""
+        return self.tokenizer.count(text)
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        size = self.config.text.vocab_size
+        wrong = [token for token in ids if not 0 <= token < size]
+        if wrong:
+            raise InputError(f"id {wrong[0]} is not in the vocabulary of 0 to {size - 1}")
+        if not ids:
+            raise InputError("no ids were given; give at least one")
+
+    def _facts(
+        self,
+        *,
+        thinking: bool,
+        template: str | None,
+        media: Sequence[Medium] = (),
+        media_seconds: float = 0.0,
+        warnings: tuple[str, ...] = (),
+    ) -> Facts:
+        return Facts(
+            model=self.info.name,
+            device=self.info.device,
+            dtype=self.info.dtype,
+            template=template,
+            thinking=thinking,
+            load_seconds=self.info.load_seconds,
+            media_seconds=media_seconds,
+            media=tuple(medium.usage for medium in media),
+            warnings=warnings,
+        )
+
+    def _run(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        decoder: AnswerDecoder,
+        facts: Facts,
+        on_prefill: OnPrefill | None,
+    ) -> Iterator[Event]:
+        return stream_events(
+            Request(
+                model=self.model,
+                tokenizer=self.tokenizer,
+                prompt=prompt,
+                sampling=sampling,
+                stop_ids=self.stop_ids | frozenset(sampling.stop_ids),
+                context=self.info.context,
+                decoder=decoder,
+                facts=facts,
+                on_prefill=on_prefill,
+            )
+        )

@@ -1,0 +1,126 @@
+"""Open a checkpoint and make it talk."""
+
+import time
+from pathlib import Path
+
+from ..config import DrafterConfig, ModelConfig
+from ..config.generation import GenerationDefaults
+from ..errors import CheckpointError, ContextError
+from ..hub.names import resolve
+from ..hub.store import Store
+from ..model.gemma4 import build_model
+from ..text.tokenizer import Tokenizer
+from ..weights.checkpoint import Checkpoint
+from ..weights.load import LoadReport, load_weights
+from ..weights.open_checkpoint import open_checkpoint
+from .assets import builtin_template, read_defaults, read_template, read_tokenizer
+from .llm import LLM, ModelInfo
+from .options import recommended
+from .placement import Placement, choose_placement
+
+CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
+"""Ends of the model's part of a conversation; the second hands over to a tool."""
+
+
+def load(
+    name_or_path: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    context: int | None = None,
+    projector: str | Path | None = None,
+    store: str | Path | None = None,
+) -> LLM:
+    """Load a downloaded model by name, or a directory, a `.gguf` or a `.safetensors` file.
+
+    Args:
+        device: `auto` takes a CUDA device if there is one, else the CPU.
+        dtype: `auto`, `float32`, `bfloat16` or `float16`.
+        context: tokens that prompt and answer may have together; None: all the model was made for.
+        projector: the mmproj file of a GGUF model; None takes the one beside it.
+        store: the folder of downloaded models; None: the one that the command line uses when no
+            environment variable names another.
+
+    Raises:
+        InputError: no such model, a damaged or unsupported checkpoint, a setting out of range.
+    """
+    started = time.perf_counter()
+    place = default_store() if store is None else Path(store)
+    path = resolve(str(name_or_path), Store(place))
+    checkpoint = open_checkpoint(path, projector=projector)
+    config = checkpoint.config
+    if isinstance(config, DrafterConfig):
+        raise CheckpointError(
+            f"{path} is a drafter ({config.family}), which only speeds up another model; "
+            "load that model"
+        )
+    limit = _context(config, context)
+    placement = choose_placement(checkpoint, device, dtype)
+    tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
+    came_along, defaults = read_template(checkpoint), read_defaults(checkpoint)
+    template = came_along or builtin_template(config, tokenizer)
+    model = build_model(config)
+    report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
+    ends = _chat_ends(tokenizer)
+    stop_ids = _stop_ids(config, defaults, tokenizer)
+    chats = came_along is not None or bool(ends & stop_ids)
+    return LLM(
+        model=model,
+        tokenizer=tokenizer,
+        template=template,
+        defaults=recommended(defaults),
+        stop_ids=stop_ids | ends if chats else stop_ids,
+        is_chat_model=chats,
+        info=ModelInfo(
+            name=_short_name(name_or_path),
+            family=config.family,
+            device=str(placement.device),
+            dtype=str(placement.dtype).removeprefix("torch."),
+            modalities=config.modalities,
+            context=limit,
+            template=template.revision,
+            template_came_along=came_along is not None,
+            load_seconds=time.perf_counter() - started,
+            notes=(*_notes(checkpoint, placement, report), *notes, *defaults.notes),
+        ),
+    )
+
+
+def default_store() -> Path:
+    """Where models lie unless the caller says otherwise."""
+    return Path.home() / ".local" / "share" / "gemma4"
+
+
+def _short_name(name_or_path: str | Path) -> str:
+    path = Path(name_or_path)
+    return path.name if path.exists() else str(name_or_path)
+
+
+def _context(config: ModelConfig, wanted: int | None) -> int:
+    longest = config.text.max_positions
+    if wanted is None:
+        return longest
+    if not 1 <= wanted <= longest:
+        raise ContextError(
+            f"a context of {wanted} tokens was asked for and the model holds 1 to {longest}",
+            needed=wanted,
+            limit=longest,
+        )
+    return wanted
+
+
+def _stop_ids(
+    config: ModelConfig, defaults: GenerationDefaults, tokenizer: Tokenizer
+) -> frozenset[int]:
+    """What the checkpoint says ends an answer, and the tokenizer's own end of text."""
+    end_of_text = tokenizer.special_ids.get("<eos>", config.eos_ids[0])
+    return frozenset({*config.eos_ids, *defaults.eos_ids, end_of_text})
+
+
+def _chat_ends(tokenizer: Tokenizer) -> frozenset[int]:
+    known = tokenizer.special_ids
+    return frozenset(known[name] for name in CHAT_ENDS if name in known)
+
+
+def _notes(checkpoint: Checkpoint, placement: Placement, report: LoadReport) -> tuple[str, ...]:
+    return (*checkpoint.notes, *placement.notes, *report.notes)
