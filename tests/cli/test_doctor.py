@@ -100,6 +100,8 @@ def test_the_network_is_asked_only_when_told_to(run: Run) -> None:
     (closed,) = findings(run, "--network", HF_ENDPOINT="http://127.0.0.1:9")["network"]
     assert closed["status"] == "warn"
     assert "cannot be reached" in closed["detail"]
+    (offline,) = findings(run, "--network", GEMMA4_OFFLINE="1")["network"]
+    assert offline["detail"] == "not asked: offline"
     with run_hub() as hub:
         (answered,) = findings(run, "--network", HF_ENDPOINT=hub.endpoint)["network"]
     assert answered["status"] == "ok"

@@ -222,6 +222,12 @@ def test_an_unreachable_hub_names_the_network(store: Store) -> None:
     assert not store.root.exists()
 
 
+@pytest.mark.parametrize("endpoint", ["hub.example", "http://[broken", "ftp://hub.example"])
+def test_an_endpoint_that_is_no_url_is_named(endpoint: str) -> None:
+    with pytest.raises(DownloadError, match="HF_ENDPOINT"):
+        plan_pull(Hub(endpoint=endpoint), REPOSITORY, name="e2b:it")
+
+
 def test_a_repository_that_climbs_out_of_its_folder_is_refused(hub: FakeHub) -> None:
     repository = make_repository()
     repository.files = {"../LICENSE": b"x", "model.safetensors": b"x"}

@@ -170,8 +170,11 @@ def check_store(store: Store, *, deep: bool) -> Iterator[Check]:
         yield Check(name="store", status="warn", detail="no model downloaded", remedy=remedy)
 
 
-def check_network(endpoint: str) -> Check:
+def check_network(endpoint: str, *, offline: bool) -> Check:
     """Whether the model hub answers."""
+    if offline:
+        remedy = "unset GEMMA4_OFFLINE and HF_HUB_OFFLINE"
+        return Check(name="network", status="warn", detail="not asked: offline", remedy=remedy)
     from ..hub.huggingface import Hub, probe
 
     try:

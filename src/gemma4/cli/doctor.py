@@ -62,7 +62,7 @@ def _all_checks(session: Session, *, deep: bool, network: bool) -> Iterator[Chec
     yield checks.check_disk(session.store)
     yield from checks.check_store(session.store, deep=deep)
     if network:
-        yield checks.check_network(session.settings.endpoint)
+        yield checks.check_network(session.settings.endpoint, offline=session.settings.offline)
 
 
 def _print(out: Output, check: Check) -> None:

@@ -44,7 +44,9 @@ def explaining_hub(
             f"{endpoint} cannot be reached or broke off ({type(error).__name__}: {error}); check "
             "the network, or set HF_ENDPOINT to a mirror, then pull again: what was fetched is kept"
         ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (httpx2.InvalidURL, ValueError, TypeError, KeyError, AttributeError) as error:
+        if is_known:
+            raise  # it has answered as a hub does: this one is ours
         raise DownloadError(
             f"{endpoint} did not answer as a model hub does ({type(error).__name__}: {error}); "
             "check HF_ENDPOINT and whether a proxy answers in its place"

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 
@@ -11,6 +13,7 @@ from ..errors import CheckpointError
 MANIFEST_FILE = "manifest.json"
 _FORMAT = 1
 _MAX_BYTES = 8 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 SourceKind = Literal["huggingface", "registry"]
 
@@ -101,11 +104,22 @@ def _parse(document: Any) -> Manifest:
     source = Source(**document.pop("source"))
     if source.kind not in get_args(SourceKind):
         raise ValueError(f"unknown source {source.kind!r}")
-    files = tuple(StoredFile(**file) for file in document.pop("files"))
-    for file in files:
-        check_relative_path(file.path)
-    licence_files = tuple(document.pop("licence_files"))
-    return Manifest(source=source, files=files, licence_files=licence_files, **document)
+    files = tuple(_parse_file(file) for file in document.pop("files"))
+    licence_files = tuple(check_relative_path(path) for path in document.pop("licence_files"))
+    manifest = Manifest(source=source, files=files, licence_files=licence_files, **document)
+    words = (manifest.name, manifest.licence, manifest.quantization)
+    if not all(isinstance(word, str) for word in (*words, source.location, source.revision)):
+        raise TypeError("a field is no text")
+    datetime.fromisoformat(manifest.pulled)
+    return manifest
+
+
+def _parse_file(document: Any) -> StoredFile:
+    file = StoredFile(**document)
+    check_relative_path(file.path)
+    if type(file.size) is not int or file.size < 0 or not _SHA256.fullmatch(file.sha256):
+        raise ValueError(f"{file.path!r} has no proper size or digest")
+    return file
 
 
 def check_relative_path(path: str) -> str:
