@@ -18,27 +18,28 @@ from .output import JsonOption, NoColorOption, Output, QuietOption, align_column
 from .progress import show_downloads
 from .session import Session, session_of
 
+ModelArgument = Annotated[str, typer.Argument(help="A name, or a repository of the hub.")]
+RevisionOption = Annotated[
+    str | None, typer.Option(help="Branch, tag or commit; default: the newest.")
+]
+QuantOption = Annotated[
+    str | None, typer.Option("--quant", help="Which GGUF of several, such as Q4_K_M.")
+]
+IncludeOption = Annotated[
+    list[str] | None, typer.Option(help="Further files of the repository, as a pattern.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Only check what is there.")]
+
 
 def pull(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="A name, or a repository of the hub.")],
-    revision: Annotated[
-        str | None, typer.Option("--revision", help="Branch, tag or commit; default: the newest.")
-    ] = None,
-    quantization: Annotated[
-        str | None,
-        typer.Option("--quant", help="Which GGUF of a repository with several, such as Q4_K_M."),
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option("--include", help="Further files of the repository, as a pattern."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be fetched, and its size.")
-    ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Do not use the network: only check what is there.")
-    ] = False,
+    model: ModelArgument,
+    revision: RevisionOption = None,
+    quantization: QuantOption = None,
+    include: IncludeOption = None,
+    dry_run: DryRunOption = False,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
