@@ -87,7 +87,14 @@ def test_a_model_that_is_not_there_names_the_command(run: Run) -> None:
     assert "run `gemma4 pull e2b`" in outcome.err
 
 
-def test_a_directory_without_tokenizer_is_bad_input(run: Run, tmp_path: Path) -> None:
+def test_a_directory_that_is_no_model_is_bad_input(run: Run, tmp_path: Path) -> None:
     outcome = run("tokenize", "--model", str(tmp_path), "x")
     assert outcome.code == 2
-    assert "tokenizer.json" in outcome.err
+    assert str(tmp_path) in outcome.err
+
+
+def test_a_models_own_tokenizer_is_used(run: Run, tmp_path: Path) -> None:
+    """Only the tokenizer's file is needed; here Gemma 4's own."""
+    (tmp_path / "tokenizer.json").write_bytes(packaged.packaged_tokenizer_json())
+    outcome = run("tokenize", "--json", "--count", "--model", str(tmp_path), "Hello world")
+    assert json.loads(outcome.out) == {"tokenizer": str(tmp_path), "count": 2}

@@ -1,15 +1,14 @@
 """A model's card: what `gemma4 show` says about it, from its files' headers. No weight is read."""
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..config import DrafterConfig, ModelConfig
-from ..config.generation import load_generation_config, read_gguf_generation
 from ..hub.manifest import Manifest
 from ..hub.selection import label_of_file
+from ..llm.assets import read_defaults, read_template
 from ..text.template import JinjaTemplate
 from ..weights.checkpoint import Checkpoint
 from ..weights.gguf_file import open_gguf
@@ -28,8 +27,7 @@ def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str
     """
     checkpoint = open_checkpoint(path)
     config = checkpoint.config
-    source = read_template(checkpoint)
-    template = None if source is None else JinjaTemplate(source)
+    template = read_template(checkpoint)
     return {
         "name": name,
         "path": str(path),
@@ -80,17 +78,6 @@ def files_of(path: Path, manifest: Manifest | None) -> list[tuple[str, int]]:
     return [(file.name, file.stat().st_size) for file in found]
 
 
-def read_template(checkpoint: Checkpoint) -> str | None:
-    """The chat template that came with a checkpoint, or None."""
-    path = checkpoint.chat_template
-    if path is None:
-        return None
-    if path.suffix == ".gguf":
-        return str(open_gguf(path).metadata["tokenizer.chat_template"])
-    text = path.read_text(encoding="utf-8")
-    return str(json.loads(text)["chat_template"]) if path.suffix == ".json" else text
-
-
 def _capabilities(config: ModelConfig | DrafterConfig, template: JinjaTemplate | None) -> list[str]:
     """What it can be asked for. Chat, tools and thinking are what its template can render."""
     if isinstance(config, DrafterConfig):
@@ -105,14 +92,10 @@ def _capabilities(config: ModelConfig | DrafterConfig, template: JinjaTemplate |
 
 def _sampling_card(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """The recommended settings, without those it says nothing about."""
-    path = checkpoint.generation_config
-    if path is None:
+    if checkpoint.generation_config is None:
         return None
-    if path.suffix == ".gguf":
-        defaults = read_gguf_generation(open_gguf(path).metadata, path)
-    else:
-        defaults = load_generation_config(path)
-    return {key: value for key, value in asdict(defaults).items() if value not in (None, (), [])}
+    defaults = asdict(read_defaults(checkpoint))
+    return {key: value for key, value in defaults.items() if value not in (None, ())}
 
 
 def _licence(checkpoint: Checkpoint, manifest: Manifest | None) -> str | None:

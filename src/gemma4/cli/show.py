@@ -1,15 +1,14 @@
 """`gemma4 show`: what a model is, from its files."""
 
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import InputError
-from ..hub.manifest import Manifest
+from ..hub.names import find_stored, resolve
+from .licence_text import read_licence
 from .output import JsonOption, NoColorOption, Output, QuietOption, align_columns, format_bytes
-from .session import Session, session_of
+from .session import session_of
 
 
 def show(
@@ -34,19 +33,19 @@ def show(
       gemma4 show gemma3:270m --license
       gemma4 show ./model.gguf --json
     """
-    from ..hub.names import find_stored, resolve
-    from .card import describe_model, read_template
+    from .card import describe_model
 
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
     path = resolve(model, session.store)
     manifest = find_stored(model, session.store)
     if template:
+        from ..llm.assets import read_template_source
         from ..weights.open_checkpoint import open_checkpoint
 
-        _print_template(out, model, read_template(open_checkpoint(path)))
+        _print_template(out, model, read_template_source(open_checkpoint(path)))
     elif licence:
-        _print_licence(out, model, _licence_text(session, manifest, path))
+        _print_licence(out, model, read_licence(session.store, manifest, path))
     elif out.as_json:
         out.data(describe_model(model, path, manifest))
     else:
@@ -74,56 +73,6 @@ def _print_licence(out: Output, model: str, texts: dict[str, str]) -> None:
         out.data({"licence": texts})
     else:
         out.result("\n\n".join(text.strip() for text in texts.values()))
-
-
-def _licence_text(session: Session, manifest: Manifest | None, path: Path) -> dict[str, str]:
-    """Licence files by name, as plain text."""
-    from ..hub.selection import is_licence_file
-
-    if manifest is not None:
-        folder = session.store.folder(manifest.name)
-        names = manifest.licence_files
-    else:
-        folder = path if path.is_dir() else path.parent
-        names = tuple(sorted(p.name for p in folder.iterdir() if is_licence_file(p.name)))
-    texts = {name: (folder / name).read_text(encoding="utf-8", errors="replace") for name in names}
-    return {name: _plain(text) if name.endswith(".html") else text for name, text in texts.items()}
-
-
-class _TextOfPage(HTMLParser):
-    """Collects what a page shows: a line for each block, nothing of scripts and styles."""
-
-    _BLOCKS = ("p", "div", "li", "br", "tr", "h1", "h2", "h3", "h4", "section", "article")
-    _UNSEEN = ("script", "style", "head", "nav", "svg", "template", "noscript")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self._unseen += tag in self._UNSEEN
-        if tag in self._BLOCKS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen -= tag in self._UNSEEN and self._unseen > 0
-        if tag in self._BLOCKS:
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.pieces.append(" ".join(data.split("\n")))
-
-
-def _plain(page: str) -> str:
-    """The text of a page, from its title to the end of its article if it says where these are."""
-    start, end = page.find("<h1"), page.rfind("</article>")
-    page = page[start:end] if 0 <= start < end else page
-    parser = _TextOfPage()
-    parser.feed(page)
-    lines = [" ".join(line.split()) for line in "".join(parser.pieces).split("\n")]
-    return "\n".join(line for line in lines if line)
 
 
 def _print_card(out: Output, card: dict[str, Any]) -> None:

@@ -1,12 +1,12 @@
 """`gemma4 tokenize`: text to token ids, without a model."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
+from ..hub.names import resolve
 from .output import JsonOption, NoColorOption, Output, QuietOption
 from .session import Session, session_of
 
@@ -44,7 +44,7 @@ def tokenize(
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
     content = _read_stdin() if text in (None, "-") else str(text)
-    tokenizer = _load(session, model)
+    tokenizer = _load(session, out, model)
     ids = tokenizer.encode(content, allow_special=special)
     if out.as_json:
         source = model or "gemma4"
@@ -80,23 +80,21 @@ def _read_stdin() -> str:
         ) from error
 
 
-def _load(session: Session, model: str | None) -> "Tokenizer":
+def _load(session: Session, out: Output, model: str | None) -> "Tokenizer":
     if model is None:
         from ..text.packaged import packaged_tokenizer
 
         return packaged_tokenizer()
-    from ..hub.names import resolve
-
-    return _read(resolve(model, session.store))
-
-
-def _read(path: Path) -> "Tokenizer":
-    """The tokenizer of a checkpoint: beside its weights, or inside a GGUF."""
-    if path.is_dir():
+    path = resolve(model, session.store)
+    if (path / "tokenizer.json").is_file():
         from ..text.tokenizer import tokenizer_from_directory
 
         return tokenizer_from_directory(path)
-    from ..text.tokenizer_gguf import tokenizer_from_gguf
-    from ..weights.gguf_file import open_gguf
+    from ..llm.assets import read_tokenizer
+    from ..weights.open_checkpoint import open_checkpoint
 
-    return tokenizer_from_gguf(open_gguf(path).metadata, origin=str(path))
+    checkpoint = open_checkpoint(path, text_only=True)
+    tokenizer, notes = read_tokenizer(checkpoint, checkpoint.config.text.vocab_size)
+    for note in notes:
+        out.warn(note)
+    return tokenizer

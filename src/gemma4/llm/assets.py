@@ -51,17 +51,23 @@ def read_template(checkpoint: Checkpoint) -> JinjaTemplate | None:
     Raises:
         TemplateError: it is no Jinja. CheckpointError: its file is damaged.
     """
+    source = read_template_source(checkpoint)
+    return None if source is None else JinjaTemplate(source)
+
+
+def read_template_source(checkpoint: Checkpoint) -> str | None:
+    """The text of the chat template that came with the checkpoint; None if none came.
+
+    Raises:
+        CheckpointError: its file is damaged.
+    """
     path = checkpoint.chat_template
-    if path is None:
-        return None
-    source = _template_source(path)
-    if source is None:
-        return None
-    if not isinstance(source, str):
+    source = None if path is None else _template_source(path)
+    if source is not None and not isinstance(source, str):
         raise CheckpointError(
             f"the chat template in {path} is a {type(source).__name__}, not text; replace the file"
         )
-    return JinjaTemplate(source)
+    return source
 
 
 def _template_source(path: Path) -> object:
