@@ -1,0 +1,1 @@
+"""Text: tokenizer, messages, chat templates, prompts, and the codec of thoughts and tool calls. No torch."""
