@@ -19,6 +19,7 @@ from .ls import ls
 from .output import Output
 from .pull import pull
 from .rm import rm
+from .run import run
 from .session import Session
 from .settings import Settings, read_settings
 from .show import show
@@ -60,7 +61,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (pull, ls, show, rm, tokenize, doctor):
+    for command in (run, pull, ls, show, rm, tokenize, doctor):
         app.command()(command)
     return app
 

@@ -1,0 +1,82 @@
+"""The words and options of `gemma4 run`, as typer takes them."""
+
+from typing import Annotated
+
+import typer
+
+WordsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL|PROMPT", help="Which model, and what to ask it."),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="The model; then every word belongs to the prompt."),
+]
+SystemOption = Annotated[
+    str | None, typer.Option("--system", "-s", help="Instructions that stand above the prompt.")
+]
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", "-o", metavar="KEY=VALUE", help="A sampling setting; may be repeated."
+    ),
+]
+TemperatureOption = Annotated[
+    float | None, typer.Option("--temperature", "-t", help="0 is greedy, 1 as trained.")
+]
+TopPOption = Annotated[
+    float | None, typer.Option("--top-p", help="Only the likeliest tokens of this mass.")
+]
+TopKOption = Annotated[
+    int | None, typer.Option("--top-k", help="Only so many of the likeliest tokens; 0: all.")
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same answer.")]
+MaxTokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", "-n", help="Most tokens of the answer.")
+]
+ImageOption = Annotated[
+    list[str] | None,
+    typer.Option("--image", "-i", help="A picture: path, data: URL, or - for stdin. Repeatable."),
+]
+AudioOption = Annotated[
+    list[str] | None, typer.Option("--audio", "-a", help="A sound, likewise. Repeatable.")
+]
+VideoOption = Annotated[
+    list[str] | None, typer.Option("--video", help="A clip, likewise. Repeatable.")
+]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--image-budget", help="Most soft tokens of a picture: 70, 140, 280, 560 or 1120."
+    ),
+]
+ThinkOption = Annotated[
+    bool, typer.Option("--think/--no-think", help="Let the model reason before it answers.")
+]
+HideThinkingOption = Annotated[
+    bool, typer.Option("--hide-thinking", help="Let it reason, but do not show it.")
+]
+ContextOption = Annotated[
+    int | None,
+    typer.Option("--ctx", help="Tokens that prompt and answer may have together; default: all."),
+]
+DtypeOption = Annotated[
+    str, typer.Option("--dtype", help="float32, bfloat16, float16; auto: as the weights are.")
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="cpu, cuda, cuda:1; auto: a GPU if there is one.")
+]
+RawOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--raw/--no-raw",
+        help="Continue the text without a chat template; default: for base models only.",
+        show_default=False,
+    ),
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say at the end what was done, and how fast.")
+]
+NoStreamOption = Annotated[
+    bool, typer.Option("--no-stream", help="Print the answer when it is whole.")
+]

@@ -1,0 +1,51 @@
+"""What `gemma4 run` was asked for, sorted by who needs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Words and media as given. `media`: kind → paths, `data:` URLs or `-`."""
+
+    words: tuple[str, ...]
+    model: str | None
+    media: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls, words: Sequence[str] | None, model: str | None, **media: Sequence[str] | None
+    ) -> "Question":
+        """From options, where None stands for nothing given."""
+        given = {kind: tuple(sources or ()) for kind, sources in media.items()}
+        return cls(words=tuple(words or ()), model=model, media=given)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How to answer. `raw`: without a template; None leaves it to the model."""
+
+    system: str | None = None
+    thinking: bool = False
+    options: Mapping[str, Any]
+    image_budget: int | None = None
+    raw: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placing:
+    """Where and in what dtype the model runs, and how many tokens it may hold."""
+
+    context: int | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What is shown: thoughts, statistics, pieces as they come."""
+
+    thought: bool = True
+    stats: bool = False
+    streams: bool = True
