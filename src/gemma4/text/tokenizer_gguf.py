@@ -101,22 +101,19 @@ def _merges_from_scores(
     pieces: list[str], types: list[int], scores: list[float]
 ) -> list[tuple[str, str]]:
     """Every cut of every piece, best first; the order of SentencePiece's own conversion."""
-    ids = {piece: id for id, piece in enumerate(pieces)}
-    cuts: list[tuple[float, str, str]] = []
-    for piece, kind, score in zip(pieces, types, scores, strict=True):
+    known = set(pieces)
+    cuts: list[tuple[float, int, int, int]] = []  # score, length left, length right, -id
+    for id, (piece, kind, score) in enumerate(zip(pieces, types, scores, strict=True)):
         if kind == TokenType.USER_DEFINED and _is_whitespace(piece):
             score = 0.0  # runs of whitespace are joined before anything else
         elif kind != TokenType.NORMAL:
             continue
-        halves = [
-            (piece[:at], piece[at:])
-            for at in range(1, len(piece))
-            if piece[:at] in ids and piece[at:] in ids
-        ]
-        halves.sort(key=lambda half: (ids[half[0]], ids[half[1]]))
-        cuts += [(score, left, right) for left, right in halves]
-    cuts.sort(key=lambda cut: (cut[0], len(cut[1]), len(cut[2])), reverse=True)
-    return [(left, right) for _, left, right in cuts]
+        length = len(piece)
+        for at in range(1, length):
+            if piece[:at] in known and piece[at:] in known:
+                cuts.append((score, at, length - at, -id))
+    cuts.sort(reverse=True)
+    return [(pieces[-id][:at], pieces[-id][at:]) for _, at, _, id in cuts]
 
 
 def _is_whitespace(piece: str) -> bool:
