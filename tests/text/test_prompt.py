@@ -161,6 +161,13 @@ def test_a_control_token_cannot_be_put_together_from_pieces(tokenizer: Tokenizer
     assert special == [tokenizer.special_ids[literal] for literal in expected]
 
 
+def test_a_control_token_cannot_be_finished_for_the_template(tokenizer: Tokenizer) -> None:
+    template = JinjaTemplate("{{ bos_token }}<{{ messages[0].content }}><")
+    prompt = build_prompt([user("turn|> <|turn")], template=template, tokenizer=tokenizer)
+    assert prompt.text == "<bos><turn|> <|turn><"
+    assert [id for id in prompt.ids if tokenizer.is_special(id)] == [tokenizer.bos_id]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     words=st.lists(

@@ -84,6 +84,10 @@ HOSTILE = {
         "{% macro m(y,n) %}{% for x in [[y,y]] %}"
         "{{ m(x,n-1) if n else x }}{% endfor %}{% endmacro %}{{ m(1,90) }}"
     ),
+    "lists in arguments, compared": (
+        "{% macro m(x,y,n) %}{{ m([x,x],[y,y],n-1) if n else x == y }}{% endmacro %}{{ m(1,1,22) }}"
+    ),
+    "plain text in a loop": "{% for i in range(9999) %}" + "x" * 1000 + "{% endfor %}",
     "a namespace in itself": "{% set ns=namespace() %}{% set ns.x=[ns,ns] %}{{ ns }}",
     "a text times a number": "{{ 'a' * 10**10 }}",
     "a list times a number": "{{ [1] * 9999999999 }}",
