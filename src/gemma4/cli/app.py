@@ -24,6 +24,7 @@ from .session import Session
 from .settings import Settings, read_settings
 from .show import show
 from .tokenize import tokenize
+from .verify import verify
 
 _INTERRUPTED = 130
 
@@ -61,7 +62,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (run, pull, ls, show, rm, tokenize, doctor):
+    for command in (run, pull, ls, show, rm, tokenize, verify, doctor):
         app.command()(command)
     return app
 

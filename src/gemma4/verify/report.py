@@ -37,14 +37,13 @@ class ProbeResult:
 
     Attributes:
         tokens: of the prompt; `divergence.rows` of them are compared.
-        divergence: None: the logits have other shapes.
         layers: every place inside, in the order of computation.
         problems: why the probe fails, one phrase each; empty: it passes.
     """
 
     name: str
     tokens: int
-    divergence: Divergence | None
+    divergence: Divergence
     layers: tuple[LayerDifference, ...]
     sensitivity: tuple[Sensitivity, ...]
     problems: tuple[str, ...]
