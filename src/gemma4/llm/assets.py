@@ -1,19 +1,16 @@
 """What lies beside the weights: tokenizer, chat template, recommended settings."""
 
-import json
-from pathlib import Path
-
 from ..config import ModelConfig
 from ..config.generation import (
     GenerationDefaults,
     load_generation_config,
     read_gguf_generation,
 )
-from ..errors import CheckpointError, ConfigError, EnvironmentFault
+from ..errors import CheckpointError
 from ..text.packaged import packaged_tokenizer
-from ..text.renderer import BuiltinTemplate
-from ..text.renderer_gemma3 import Gemma3Template
-from ..text.template import JinjaTemplate, Template
+from ..text.renderer import Style
+from ..text.template import JinjaTemplate
+from ..text.template_choice import template_source_from_directory
 from ..text.tokenizer import Tokenizer, tokenizer_from_directory
 from ..text.tokenizer_gguf import tokenizer_from_gguf
 from ..weights.checkpoint import Checkpoint
@@ -62,29 +59,19 @@ def read_template_source(checkpoint: Checkpoint) -> str | None:
         CheckpointError: its file is damaged.
     """
     path = checkpoint.chat_template
-    source = None if path is None else _template_source(path)
+    if path is None:
+        return None
+    if path.suffix != ".gguf":
+        return template_source_from_directory(path.parent)
+    source = open_gguf(path).metadata.get(GGUF_TEMPLATE)
     if source is not None and not isinstance(source, str):
-        raise CheckpointError(
-            f"the chat template in {path} is a {type(source).__name__}, not text; replace the file"
-        )
+        raise CheckpointError(f"{GGUF_TEMPLATE} in {path} is no text; fetch the file again")
     return source
 
 
-def _template_source(path: Path) -> object:
-    if path.suffix == ".gguf":
-        return open_gguf(path).metadata.get(GGUF_TEMPLATE)
-    return _json_template(path) if path.suffix == ".json" else _read_text(path)
-
-
-def builtin_template(config: ModelConfig, tokenizer: Tokenizer) -> Template:
-    """Our own renderer, for a checkpoint that came with no template.
-
-    Gemma 3's turns for a Gemma 3 tokenizer. E2B and E4B are told from the larger sizes by their
-    per-layer embeddings.
-    """
-    if config.family == "gemma3" or "<|turn>" not in tokenizer.special_ids:
-        return Gemma3Template()
-    return BuiltinTemplate("small" if config.text.per_layer_dim else "large")
+def template_style(config: ModelConfig) -> Style:
+    """Of our own renderer: E2B and E4B are told from the larger sizes by per-layer embeddings."""
+    return "small" if config.text.per_layer_dim else "large"
 
 
 def read_defaults(checkpoint: Checkpoint) -> GenerationDefaults:
@@ -95,20 +82,3 @@ def read_defaults(checkpoint: Checkpoint) -> GenerationDefaults:
     if path.suffix == ".gguf":
         return read_gguf_generation(open_gguf(path).metadata, path)
     return load_generation_config(path)
-
-
-def _json_template(path: Path) -> object:
-    try:
-        data = json.loads(_read_text(path))
-    except ValueError as error:
-        raise ConfigError(f"{path} is no JSON: {error}; fetch the file again") from error
-    return data.get("chat_template") if isinstance(data, dict) else None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise EnvironmentFault(f"cannot read {path}: {error.strerror}; check the file") from error
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path} is no UTF-8 text: {error.reason}; replace it") from error

@@ -10,11 +10,12 @@ from ..engine.prompt import Prompt
 from ..errors import MediaError
 from ..media.audio import prepare_audio
 from ..media.image import prepare_image
-from ..media.types import ImageInput, Medium, VideoInput
+from ..media.types import AudioInput, ImageInput, Medium, VideoInput
 from ..media.video import prepare_video
 from ..model.gemma4 import Gemma4
+from ..text.media_spans import SoftTokens, expand_media
 from ..text.messages import Audio, Image, Message, Part, Tool, Video
-from ..text.prompt import MediaPlace, build_prompt, expand_media
+from ..text.prompt import build_prompt
 from ..text.template import Template
 from ..text.tokenizer import Tokenizer
 
@@ -46,11 +47,12 @@ def prepare_conversation(
         MessageError, TemplateError, MediaError: see there.
     """
     rendered = build_prompt(
-        messages, tools, template=template, tokenizer=tokenizer, thinking=thinking
+        messages, template=template, tokenizer=tokenizer, tools=tools, thinking=thinking
     )
     started = time.perf_counter()
     media = tuple(prepare_medium(part, model.config, image_budget) for part in rendered.media)
-    expanded = expand_media(rendered, [place_of(medium) for medium in media], tokenizer=tokenizer)
+    places = [soft_tokens_of(medium) for medium in media]
+    expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
     prompt = place_media(model, expanded.ids, media)
     return PreparedConversation(
         prompt=prompt,
@@ -92,13 +94,13 @@ def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) ->
             raise AssertionError(f"{kind} is no medium")
 
 
-def place_of(medium: Medium) -> MediaPlace:
+def soft_tokens_of(medium: Medium) -> SoftTokens:
     """How many soft tokens wait in the prompt for a medium, frame by frame."""
     match medium:
         case VideoInput():
             counts = tuple(frame.soft_tokens for frame in medium.frames)
-            return MediaPlace("video", counts, medium.timestamps)
+            return SoftTokens(kind="video", counts=counts, timestamps=medium.timestamps)
         case ImageInput():
-            return MediaPlace("image", (medium.soft_tokens,))
-        case _:
-            return MediaPlace("audio", (medium.soft_tokens,))
+            return SoftTokens(kind="image", counts=(medium.soft_tokens,))
+        case AudioInput():
+            return SoftTokens(kind="audio", counts=(medium.soft_tokens,))

@@ -11,12 +11,13 @@ from ..config import ModelConfig
 from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.sampling import Sampling
-from ..errors import InputError, MessageError
+from ..errors import InputError
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
 from ..text.messages import Message, Tool
 from ..text.parse_messages import to_messages
+from ..text.prompt import completion_prompt
 from ..text.template import Template
 from ..text.tokenizer import Tokenizer
 from ..text.tools import to_tools
@@ -122,8 +123,6 @@ class LLM:
             on_prefill: told tokens done and tokens in all while the prompt is read.
         """
         messages, offered = to_messages(conversation), to_tools(tools)
-        if not messages:
-            raise MessageError("the conversation is empty; give at least one message")
         sampling = effective(self.defaults, options)
         prepared = prepare_conversation(
             self.model,
@@ -161,7 +160,7 @@ class LLM:
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:
         """The events of a continuation; control tokens in the prompt are plain text."""
-        ids = [self.tokenizer.bos_id, *self.tokenizer.encode(prompt)]
+        ids = completion_prompt(prompt, tokenizer=self.tokenizer).ids
         sampling = effective(self.defaults, options)
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
         facts = self._facts(thinking=False, template=None)

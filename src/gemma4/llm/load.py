@@ -9,11 +9,12 @@ from ..errors import CheckpointError, ContextError
 from ..hub.names import resolve
 from ..hub.store import Store
 from ..model.gemma4 import build_model
+from ..text.template_choice import choose_template
 from ..text.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import LoadReport, load_weights
 from ..weights.open_checkpoint import open_checkpoint
-from .assets import builtin_template, read_defaults, read_template, read_tokenizer
+from .assets import read_defaults, read_template_source, read_tokenizer, template_style
 from .llm import LLM, ModelInfo
 from .options import recommended
 from .placement import Placement, choose_placement
@@ -57,13 +58,13 @@ def load(
     limit = _context(config, context)
     placement = choose_placement(checkpoint, device, dtype)
     tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
-    came_along, defaults = read_template(checkpoint), read_defaults(checkpoint)
-    template = came_along or builtin_template(config, tokenizer)
+    source, defaults = read_template_source(checkpoint), read_defaults(checkpoint)
+    template = choose_template(source, tokenizer=tokenizer, style=template_style(config))
     model = build_model(config)
     report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
     ends = _chat_ends(tokenizer)
     stop_ids = _stop_ids(config, defaults, tokenizer)
-    chats = came_along is not None or bool(ends & stop_ids)
+    chats = source is not None or bool(ends & stop_ids)
     return LLM(
         model=model,
         tokenizer=tokenizer,
@@ -79,7 +80,7 @@ def load(
             modalities=config.modalities,
             context=limit,
             template=template.revision,
-            template_came_along=came_along is not None,
+            template_came_along=source is not None,
             load_seconds=time.perf_counter() - started,
             notes=(*_notes(checkpoint, placement, report), *notes, *defaults.notes),
         ),

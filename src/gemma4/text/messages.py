@@ -1,4 +1,4 @@
-"""Conversations as plain values. Media are sources here, a path, bytes or a data URL; `media` prepares them."""
+"""Conversations as plain values. Media are sources here (path, bytes, data URL); `media` prepares them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
