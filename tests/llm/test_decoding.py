@@ -94,12 +94,12 @@ def test_repaired_undeclared_and_broken_calls_are_warned_of(tokenizer: Tokenizer
     text = (
         '<|tool_call>call:weather(city="Oslo")<tool_call|>'
         '<|tool_call>call:other{a:<|"|>b<|"|>}<tool_call|>'
-        "<|tool_call>call:weather{city:[<tool_call|>"
+        '<|tool_call>{"a":}]<tool_call|>'
     )
     decoder = ChatDecoder(tokenizer, (), tools=[WEATHER], opens_thought=False)
     events = run(decoder, tokenizer.encode(text, allow_special=True))
     assert decoder.num_calls == 2
-    assert "call:weather{city:[" in content(events)
+    assert '{"a":}]' in content(events)
     assert [words in " ".join(decoder.warnings) for words in ("repaired", "offered", "read")] == [
         True,
         True,
