@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
+from ..config.section import shown
 from ..errors import MediaError, MessageError, SamplingError
 from ..llm.events import FinishReason
 from ..text.messages import Message, Part, Text
@@ -16,6 +18,8 @@ MARK = "gemma4_conversation"
 """The key by which a file is known; its value is `VERSION`."""
 
 VERSION = 1
+
+_KINDS = {str: "a text", bool: "true or false", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +72,7 @@ def _values(data: Any, keys: Sequence[str], where: str) -> list[Any]:
 
 def _kind(value: Any, wanted: type, where: str) -> Any:
     if type(value) is not wanted:
-        raise ValueError(f"{where} is a {type(value).__name__}, not a {wanted.__name__}")
+        raise ValueError(f"{where} must be {_KINDS[wanted]}, not {shown(value)}")
     return value
 
 
@@ -111,4 +115,5 @@ def _part(data: Any, where: str) -> Part:
     if kind not in ("image", "audio", "video"):
         raise ValueError(f"{where} has a part of type {kind!r}")
     source = _values(data, ("type", "source"), where)[1]
-    return check_part(make_part(kind, _kind(source, str, f"{where}: {kind}")))
+    text = _kind(source, str, f"{where}: {kind}")
+    return check_part(make_part(kind, text if text[:5].lower() == "data:" else Path(text)))

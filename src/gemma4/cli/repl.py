@@ -40,27 +40,34 @@ def _greeting(chat: ChatSession) -> str:
 
 def converse(out: Output, chat: ChatSession, read: Read, view: View) -> None:
     """Read and answer until `read` raises EOFError, or /bye. Ctrl-C ends an answer, never the talk."""
-    while True:
+    going = True
+    while going:
         try:
-            entry = read()
-        except KeyboardInterrupt:
-            out.note("Ctrl-D or /bye leaves")
-            continue
-        except EOFError:
-            return
-        try:
-            action = handle(chat, entry)
-            match action:
-                case Leave():
-                    return
-                case Say():
-                    _say(out, action.lines)
-                case Ask():
-                    _answer(out, action, view)
+            going = _step(out, chat, read, view)
         except KeyboardInterrupt:
             out.note("stopped")
         except Exception as error:
             _report(out, error, view)
+
+
+def _step(out: Output, chat: ChatSession, read: Read, view: View) -> bool:
+    """Read one entry and do it; False to leave."""
+    try:
+        entry = read()
+    except KeyboardInterrupt:
+        out.note("Ctrl-D or /bye leaves")
+        return True
+    except EOFError:
+        return False
+    action = handle(chat, entry)
+    match action:
+        case Leave():
+            return False
+        case Say():
+            _say(out, action.lines)
+        case Ask():
+            _answer(out, action, view)
+    return True
 
 
 def _answer(out: Output, asked: Ask, view: View) -> None:
