@@ -27,8 +27,8 @@ def paint(number: int, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def make_image(config: ModelConfig, number: int) -> ImageInput:
-    """Picture `number`; even ones lie, odd ones stand."""
-    width, height = (320, 192) if number % 2 == 0 else (176, 304)
+    """Picture `number`: even ones lie (60 soft tokens), odd ones stand (56, so a batch is padded)."""
+    width, height = (320, 192) if number % 2 == 0 else (144, 432)
     return picture_input(paint(number, width, height), budget=BUDGET, merged=merges(config))
 
 

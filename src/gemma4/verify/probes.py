@@ -1,7 +1,7 @@
 """The probes of a comparison: for each modality the user's own input, or a generated one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Words:
 
 
 def build_probes(
-    config: ModelConfig,
+    configs: tuple[ModelConfig, ModelConfig],
     modalities: Sequence[str],
     tokenizer: Tokenizer | None,
     wanted: ProbeInput,
@@ -69,6 +69,7 @@ def build_probes(
     """Make the probes.
 
     Args:
+        configs: of both sides; media are prepared as the first wants them.
         modalities: that both sides have.
         tokenizer: None where there is none that fits: then ids are random, but always the same.
 
@@ -77,7 +78,8 @@ def build_probes(
         MediaError: the user's media cannot be read.
     """
     _check(wanted, modalities, tokenizer)
-    words = choose_words(config, tokenizer, wanted.prompt)
+    config = configs[0]
+    words = choose_words(configs, tokenizer, wanted.prompt)
     chosen = [name for name in modalities if not wanted.only or name in wanted.only]
     probes: list[Probe] = []
     if "text" in chosen:
@@ -87,19 +89,17 @@ def build_probes(
     return probes
 
 
-def choose_words(config: ModelConfig, tokenizer: Tokenizer | None, prompt: str | None) -> Words:
+def choose_words(
+    configs: Sequence[ModelConfig], tokenizer: Tokenizer | None, prompt: str | None
+) -> Words:
     """The user's prompt, or ours; random ids of no medium where there is no tokenizer."""
     if tokenizer is not None:
         passage, question = (PASSAGE, QUESTION) if prompt is None else (prompt, prompt)
         return Words(
             passage=tuple(tokenizer.encode(passage)), question=tuple(tokenizer.encode(question))
         )
-    tokens = config.media_tokens
-    media = {
-        tokens.image, tokens.video, tokens.audio, tokens.begin_image, tokens.end_image,
-        tokens.begin_audio, tokens.end_audio,
-    }  # fmt: skip
-    plain = [id for id in range(3, config.text.vocab_size) if id not in media]
+    media = {id for config in configs for id in astuple(config.media_tokens)}
+    plain = [id for id in range(3, configs[0].text.vocab_size) if id not in media]
     random = np.random.default_rng(7)
     drawn = tuple(random.choice(plain, _RANDOM_LENGTH + _RANDOM_QUESTION).tolist())
     return Words(passage=drawn[:_RANDOM_LENGTH], question=drawn[_RANDOM_LENGTH:])

@@ -33,15 +33,15 @@ class Tolerance:
         """Which limits a comparison breaks, one phrase each with value and limit."""
         if not divergence.is_finite:
             return ("there are logits that are not finite numbers",)
-        broken = []
-        if self.relative is not None and divergence.relative > self.relative:
+        broken = []  # written so that a limit of NaN is never kept
+        if self.relative is not None and not divergence.relative <= self.relative:
             broken.append(
                 f"logit difference {divergence.relative:.2g} of the largest logit "
                 f"(limit {self.relative:.2g})"
             )
-        if divergence.kl_mean > self.kl:
+        if not divergence.kl_mean <= self.kl:
             broken.append(f"KL {divergence.kl_mean:.2g} nats (limit {self.kl:.2g})")
-        if divergence.top1 < self.top1:
+        if not divergence.top1 >= self.top1:
             broken.append(f"top-1 agreement {divergence.top1:.1%} (limit {self.top1:.1%})")
         return tuple(broken)
 

@@ -7,6 +7,7 @@ from ..errors import InputError
 from ..llm.assets import read_tokenizer
 from ..text.packaged import packaged_tokenizer
 from ..text.tokenizer import Tokenizer
+from .configurations import config_differences
 from .divergence import diverge
 from .layers import compare_layers
 from .probe import Probe
@@ -54,7 +55,9 @@ def verify(
     modalities = [name for name in model.config.modalities if name in against.config.modalities]
     _check_vocabularies(model, against, modalities)
     tokenizer, problems = _tokenizer(model, against)
-    probes = build_probes(model.config, modalities, tokenizer, wanted or ProbeInput())
+    probes = build_probes(
+        (model.config, against.config), modalities, tokenizer, wanted or ProbeInput()
+    )
     seen = list(_observe(model, probes, tell))
     results = [
         _judge(probe, ours, theirs, limits, (model.name, against.name))
@@ -159,6 +162,8 @@ def _notes(model: Subject, against: Subject, tokenizer: Tokenizer | None) -> tup
         more = [name for name in subject.config.modalities if name not in other.config.modalities]
         if more:
             notes.append(f"{', '.join(more)} not compared: {other.name} takes none")
+    if differences := config_differences(model.config, against.config):
+        notes.append(f"their configurations differ: {'; '.join(differences)}")
     if tokenizer is None:
         notes.append("no tokenizer came along, so the ids are random")
     return tuple(notes)
