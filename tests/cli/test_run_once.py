@@ -13,7 +13,9 @@ from run_cli import Run
 from scripted_llm import Reply, ScriptedLLM
 
 from gemma4.cli import run_steps
+from gemma4.cli.answer_report import plain
 from gemma4.errors import ContextError
+from gemma4.llm.events import TokenLogprob
 from gemma4.media.types import MediaUsage
 from gemma4.text.messages import Audio, Image, Text, ToolCall
 
@@ -261,6 +263,11 @@ def test_json_is_one_object_with_everything(run: Run, llm: ScriptedLLM) -> None:
         f"attached image {PHOTO}",
         "./gone.jpg is no file: it stays in the prompt as text, nothing is attached",
     ]
+
+
+def test_numbers_that_json_has_not_become_null() -> None:
+    logprob = TokenLogprob(id=1, text="a", logprob=-0.5, top=((2, "b", float("-inf")),))
+    assert plain(logprob) == {"id": 1, "text": "a", "logprob": -0.5, "top": [[2, "b", None]]}
 
 
 def test_the_stats_block_says_what_was_done(run: Run, llm: ScriptedLLM) -> None:

@@ -1,5 +1,6 @@
 """What was really done for an answer: a block for people, an object for programs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -21,14 +22,14 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Frozen values as JSON takes them."""
+    """Frozen values as JSON takes them; a number that JSON has not, such as −∞, becomes null."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def stats_lines(finished: Finished) -> list[str]:

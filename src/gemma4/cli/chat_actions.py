@@ -61,8 +61,9 @@ def change_setting(chat: ChatSession, rest: str) -> Lines:
 
 
 def _setting(chat: ChatSession, key: str) -> tuple[str, str, str]:
-    value = format_setting(key, getattr(chat.sampling, key))
-    return (key, value or "none", "set here" if key in chat.options else "")
+    value = getattr(chat.sampling, key)
+    shown = "none" if value in ((), {}) else format_setting(key, value)
+    return (key, shown, "set here" if key in chat.options else "")
 
 
 def show_stats(chat: ChatSession) -> Lines:

@@ -117,7 +117,7 @@ def _command(chat: ChatSession, command: str, rest: str) -> Action:
         case "/stats":
             return Say(show_stats(chat))
         case "/retry":
-            return Ask(chat.ask_again())
+            return Ask(chat.ask_again(), _same_again(chat))
         case "/undo":
             return Say(undo_last(chat))
         case "/save":
@@ -131,6 +131,15 @@ def _command(chat: ChatSession, command: str, rest: str) -> Action:
             return Leave()
         case _:
             raise InputError(_unknown(command))
+
+
+def _same_again(chat: ChatSession) -> tuple[str, ...]:
+    """A warning for whoever hopes for another answer."""
+    if chat.sampling.temperature == 0:
+        return ("greedy: the same question gets the same answer",)
+    if chat.sampling.seed is not None:
+        return (f"seed {chat.sampling.seed}: the same question gets the same answer",)
+    return ()
 
 
 def _unknown(command: str) -> str:
