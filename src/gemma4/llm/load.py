@@ -12,12 +12,12 @@ from ..model.gemma4 import build_model
 from ..text.template_choice import choose_template
 from ..text.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
-from ..weights.load import LoadReport, load_weights
+from ..weights.load import load_weights
 from ..weights.open_checkpoint import open_checkpoint
 from .assets import read_defaults, read_template_source, read_tokenizer, template_style
 from .llm import LLM, ModelInfo
 from .options import recommended
-from .placement import Placement, choose_placement
+from .placement import choose_placement
 
 CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
 """Ends of the model's part of a conversation; the second hands over to a tool."""
@@ -49,12 +49,7 @@ def load(
     place = default_store() if store is None else Path(store)
     path = resolve(str(name_or_path), Store(place))
     checkpoint = open_checkpoint(path, projector=projector)
-    config = checkpoint.config
-    if isinstance(config, DrafterConfig):
-        raise CheckpointError(
-            f"{path} is a drafter ({config.family}), which only speeds up another model; "
-            "load that model"
-        )
+    config = _target_config(checkpoint)
     limit = _context(config, context)
     placement = choose_placement(checkpoint, device, dtype)
     tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
@@ -82,7 +77,7 @@ def load(
             template=template.revision,
             template_came_along=source is not None,
             load_seconds=time.perf_counter() - started,
-            notes=(*_notes(checkpoint, placement, report), *notes, *defaults.notes),
+            notes=(*checkpoint.notes, *placement.notes, *report.notes, *notes, *defaults.notes),
         ),
     )
 
@@ -90,6 +85,15 @@ def load(
 def default_store() -> Path:
     """Where models lie unless the caller says otherwise."""
     return Path.home() / ".local" / "share" / "gemma4"
+
+
+def _target_config(checkpoint: Checkpoint) -> ModelConfig:
+    if isinstance(checkpoint.config, DrafterConfig):
+        raise CheckpointError(
+            f"{checkpoint.path} is a drafter ({checkpoint.config.family}), which only speeds up "
+            "another model; load that model"
+        )
+    return checkpoint.config
 
 
 def _short_name(name_or_path: str | Path) -> str:
@@ -121,7 +125,3 @@ def _stop_ids(
 def _chat_ends(tokenizer: Tokenizer) -> frozenset[int]:
     known = tokenizer.special_ids
     return frozenset(known[name] for name in CHAT_ENDS if name in known)
-
-
-def _notes(checkpoint: Checkpoint, placement: Placement, report: LoadReport) -> tuple[str, ...]:
-    return (*checkpoint.notes, *placement.notes, *report.notes)
