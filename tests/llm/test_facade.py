@@ -177,3 +177,13 @@ def test_a_prompt_longer_than_the_context_names_both_numbers() -> None:
     small = gemma4.load(tiny_chat_directory(), context=12)
     with pytest.raises(ContextError, match=r"\d+ tokens and the context holds 12"):
         small.chat("word " * 50)
+
+
+@pytest.mark.parametrize(
+    "stop", [1, 496]
+)  # <eos>, which the model knows as an end; an ordinary word
+def test_the_id_that_ends_an_answer_leaves_no_text(llm: gemma4.LLM, stop: int) -> None:
+    settings = {"temperature": 0.0, "logit_bias": {stop: 100.0}, "stop_ids": (stop,)}
+    for answer in (llm.generate("Once", **settings), llm.chat("Hello", **settings)):
+        assert (answer.text, answer.finished.finish_reason) == ("", "stop")
+        assert answer.finished.usage.completion_tokens == 0

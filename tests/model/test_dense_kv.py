@@ -1,4 +1,4 @@
-"""The cache against one pass, over random chunk sizes, windows and batches. float32, 1e-5: the same few sums."""
+"""The cache against one pass, over random chunks, windows and batches. float32, 1e-5: the same few sums."""
 
 import random
 

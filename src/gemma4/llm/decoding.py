@@ -40,6 +40,9 @@ class AnswerDecoder(Protocol):
     def push(self, token: int) -> Iterator[Event]:
         """Take an id."""
 
+    def stop(self, token: int) -> Iterator[Event]:
+        """Take the id that ended the answer; its text is no part of it."""
+
     def finish(self, reason: str) -> Iterator[Event]:
         """End the answer."""
 
@@ -63,6 +66,11 @@ class PlainDecoder:
         """Take an id."""
         yield from _content(self._stops.push(self._text.push(token)))
 
+    def stop(self, token: int) -> Iterator[Event]:
+        """Nothing follows from the id that ended the text."""
+        del token
+        yield from ()
+
     def finish(self, reason: str) -> Iterator[Event]:
         """Give out what was held back."""
         del reason
@@ -84,6 +92,7 @@ class ChatDecoder:
         opens_thought: bool,
     ) -> None:
         self._codec = Decoder(tokenizer, tools=tools, opens_thought=opens_thought)
+        self._is_special = tokenizer.is_special
         self._stops = StopStrings(stop)
         self.warnings: list[str] = []
         self.num_calls = 0
@@ -99,9 +108,14 @@ class ChatDecoder:
         return self._stops.hit
 
     def push(self, token: int) -> Iterator[Event]:
-        """Take an id, stop ids included."""
+        """Take an id."""
         for found in self._codec.push(token):
             yield from self._event(found)
+
+    def stop(self, token: int) -> Iterator[Event]:
+        """Take the id that ended the answer: a marker means something, a word of the caller's nothing."""
+        if self._is_special(token):
+            yield from self.push(token)
 
     def finish(self, reason: str) -> Iterator[Event]:
         """Close what is open: an unfinished thought, an unfinished call, held-back text."""

@@ -78,7 +78,7 @@ def stream_events(request: Request) -> Iterator[Event]:
             case End():
                 progress.end = step
                 if step.stop_id is not None:
-                    yield from request.decoder.push(step.stop_id)
+                    yield from request.decoder.stop(step.stop_id)
         if request.decoder.stopped_by is not None:
             break
     reason, detail = _finish(request, progress.end)
