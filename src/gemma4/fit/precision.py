@@ -1,7 +1,7 @@
 """How many bytes numbers take in each encoding, and which encoding a quantization gives each tensor."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from types import MappingProxyType
 from typing import Final
@@ -90,7 +90,8 @@ QUANTIZATIONS: Final[Mapping[str, Quantization]] = MappingProxyType(
     {
         "fp32": _plain("fp32", "float32"),
         "bf16": _plain("bf16", "bfloat16"),
-        "fp16": _plain("fp16", "float16"),
+        # float16 overflows in these models on the CPU, so it is stored but not computed in.
+        "fp16": replace(_plain("fp16", "float16"), run_dtype="bfloat16"),
         "q8_0": _blocks("q8_0", "Q8_0", embedding="Q8_0", table="Q8_0", vector="F32"),
         # llama.cpp gives a tied head six bits, and keeps vectors and routers in full.
         "q4_0": _blocks("q4_0", "Q4_0", embedding="Q6_K", table="Q4_0", vector="F32"),

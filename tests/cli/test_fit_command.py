@@ -1,0 +1,118 @@
+"""`gemma4 fit`."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from run_cli import Run
+from safetensors.torch import save_file
+
+from gemma4.config.huggingface_writer import write_config
+from gemma4.config.model import ModelConfig
+from gemma4.config.published import GEMMA3_270M
+from gemma4.config.text import TextConfig
+from gemma4.weights.table import tensor_table
+
+TINY_TEXT = TextConfig(
+    **{
+        field: getattr(GEMMA3_270M.text, field)
+        for field in GEMMA3_270M.text.__dataclass_fields__
+        if field not in ("vocab_size", "hidden_size", "intermediate_size", "layer_kinds")
+    },
+    vocab_size=64,
+    hidden_size=32,
+    intermediate_size=48,
+    layer_kinds=GEMMA3_270M.text.layer_kinds[4:6],
+)
+TINY = ModelConfig(family="gemma3", text=TINY_TEXT, stored_dtype="bfloat16")
+
+
+def write_checkpoint(folder: Path) -> int:
+    """A tiny Gemma 3 in bfloat16; returns the bytes of its tensors."""
+    folder.mkdir()
+    tensors = {
+        entry.name.replace("model.language_model.", "model."): torch.zeros(
+            entry.shape, dtype=torch.bfloat16
+        )
+        for entry in tensor_table(TINY)
+    }
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(write_config(TINY)))
+    return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_without_a_model_every_size_stands_in_the_table(run: Run) -> None:
+    outcome = run("fit")
+    lines = outcome.out.splitlines()
+    assert outcome.code == 0
+    assert lines[0].split()[:3] == ["MODEL", "QUANT", "DOWNLOAD"]
+    assert len(lines) == 1 + 6 * 3
+    assert [line.split()[1] for line in lines[1:4]] == ["bf16", "q8_0", "q4_0"]
+    assert "of memory free, of" in outcome.err
+    assert "stay on disk" in outcome.err
+
+
+def test_json_carries_the_published_figures(run: Run) -> None:
+    outcome = run("fit", "e2b", "--ctx", "131072", "--json")
+    report = json.loads(outcome.out)
+    assert outcome.err == ""
+    assert round(report["kv_cache_bytes"] / 2**30, 2) == 0.76
+    assert report["weights_bytes"] == 2 * (402_653_184 + 1_877_105_955)
+    assert report["peak_bytes"] > report["weights_bytes"] + report["kv_cache_bytes"]
+    assert isinstance(report["fits"], bool)
+    assert report["machine"]["available_bytes"] == report["available_bytes"]
+
+
+def test_users_and_the_precision_of_keys_and_values_count(run: Run) -> None:
+    one = json.loads(run("fit", "31b", "--json").out)
+    many = json.loads(run("fit", "31b", "--users", "8", "--json").out)
+    small = json.loads(run("fit", "31b", "--kv-dtype", "q8_0", "--json").out)
+    assert many["kv_cache_bytes"] == 8 * one["kv_cache_bytes"]
+    assert small["kv_cache_bytes"] == one["kv_cache_bytes"] * 34 // 64
+
+
+def test_the_tag_and_the_option_choose_the_quantization(run: Run) -> None:
+    assert json.loads(run("fit", "e2b:qat-q4_0", "--json").out)["quantization"] == "q4_0"
+    assert json.loads(run("fit", "e2b", "--quant", "fp32", "--json").out)["run_dtype"] == "float32"
+
+
+def test_text_only_leaves_the_towers_out(run: Run) -> None:
+    assert json.loads(run("fit", "e2b", "--text-only", "--json").out)["media_bytes"] == 0
+
+
+def test_a_checkpoint_on_disk_is_counted_by_its_files(run: Run, tmp_path: Path) -> None:
+    nbytes = write_checkpoint(tmp_path / "model")
+    report = json.loads(run("fit", str(tmp_path / "model"), "--json").out)
+    assert report["file_bytes"] == nbytes
+    assert report["weights_bytes"] == nbytes
+    assert report["quantization"] == "bf16"
+    wide = json.loads(run("fit", str(tmp_path / "model"), "--quant", "fp32", "--json").out)
+    assert wide["weights_bytes"] == 2 * nbytes
+
+
+def test_sizes_that_hold_less_than_asked_are_left_out_and_named(run: Run) -> None:
+    outcome = run("fit", "--ctx", "200000")
+    assert "e2b holds 131072 tokens, fewer than --ctx 200000" in outcome.err
+    assert {line.split()[0] for line in outcome.out.splitlines()[1:]} == {"12b", "26b-a4b", "31b"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("nosuch",), "no model is called 'nosuch'"),
+        (("e2b", "--quant", "q3"), "quantization 'q3' is unknown; known: fp32"),
+        (("e2b", "--kv-dtype", "int3"), "KV precision 'int3' is unknown"),
+        (("e2b", "--ctx", "0"), "a context of 0 tokens is not possible"),
+        (("e2b", "--users", "0"), "0 users is not possible"),
+        (("./nowhere",), "does not exist; check the path"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_code_2(
+    run: Run, words: tuple[str, ...], expected: str
+) -> None:
+    outcome = run("fit", *words)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert expected in outcome.err
+    assert outcome.err.count("\n") == 1

@@ -1,0 +1,28 @@
+"""Run by test_fit_measured in a process of its own: load a checkpoint, answer, print the peak."""
+
+import json
+import resource
+import sys
+
+import av  # noqa: F401  # part of what the runtime's figure counts
+import tokenizers  # noqa: F401
+import torch
+from PIL import Image  # noqa: F401
+
+from gemma4.engine.generate import generate
+from gemma4.engine.prompt import Prompt
+from gemma4.engine.sampling import Sampling
+from gemma4.model.gemma4 import build_model
+from gemma4.weights.load import load_weights
+from gemma4.weights.open_checkpoint import open_checkpoint
+
+folder, dtype, context = sys.argv[1], getattr(torch, sys.argv[2]), int(sys.argv[3])
+checkpoint = open_checkpoint(folder)
+model = build_model(checkpoint.config)
+load_weights(model, checkpoint, dtype=dtype)
+ids = torch.arange(context - 2) % checkpoint.config.text.vocab_size
+settings = Sampling(temperature=0.0, max_tokens=2)
+steps = generate(model, Prompt(ids=ids), settings, stop_ids=frozenset(), context=context)
+for _ in steps:
+    pass
+print(json.dumps({"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
