@@ -157,6 +157,8 @@ def test_what_cannot_be_done_is_said_at_once(llm: gemma4.LLM, tmp_path: Path) ->
         llm.stream([])
     with pytest.raises(SamplingError, match="unknown option 'temprature'"):
         llm.stream("Hi", temprature=1.0)
+    with pytest.raises(SamplingError, match="id 999999; the vocabulary has 0 to 262143"):
+        llm.stream("Hi", logit_bias={999_999: 1.0})
     with pytest.raises(MediaError):
         llm.stream([{"role": "user", "content": [{"type": "image", "image": b"no picture"}]}])
     with pytest.raises(InputError, match="id 262144 is not in the vocabulary of 0 to 262143"):
@@ -176,7 +178,7 @@ def test_what_cannot_be_done_is_said_at_once(llm: gemma4.LLM, tmp_path: Path) ->
 def test_a_prompt_longer_than_the_context_names_both_numbers() -> None:
     small = gemma4.load(tiny_chat_directory(), context=12)
     with pytest.raises(ContextError, match=r"\d+ tokens and the context holds 12"):
-        small.chat("word " * 50)
+        small.stream("word " * 50)  # before the first event is asked for
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ class End:
     period: int | None = None
 
 
-@torch.inference_mode()
 def generate(
     model: Gemma4,
     prompt: Prompt,
@@ -38,7 +37,7 @@ def generate(
     context: int,
     on_prefill: Callable[[int, int], None] | None = None,
 ) -> Iterator[Choice | End]:
-    """Yield choices, then one `End`. Closing the iterator frees the request at once.
+    """Check at once, then yield choices and one `End`. Closing the iterator frees the request.
 
     Args:
         stop_ids: ids that end the answer; they are not yielded as choices.
@@ -47,6 +46,7 @@ def generate(
 
     Raises:
         ContextError: the prompt leaves no room for one token.
+        SamplingError: the settings name an id outside the vocabulary.
     """
     length = prompt.ids.shape[0]
     if length >= context:
@@ -56,7 +56,22 @@ def generate(
             needed=length + 1,
             limit=context,
         )
-    room = context - length
+    sampler = Sampler(sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size)
+    return _run(model, prompt, sampling, sampler, stop_ids, context - length, on_prefill)
+
+
+@torch.inference_mode()
+def _run(
+    model: Gemma4,
+    prompt: Prompt,
+    sampling: Sampling,
+    sampler: Sampler,
+    stop_ids: frozenset[int],
+    room: int,
+    on_prefill: Callable[[int, int], None] | None,
+) -> Iterator[Choice | End]:
+    """Generate; `room` is for how many tokens the context has place behind the prompt."""
+    length = prompt.ids.shape[0]
     budget = room if sampling.max_tokens is None else min(room, sampling.max_tokens)
     kv = DenseKV(
         model.decoder.specs,
@@ -65,7 +80,6 @@ def generate(
         dtype=model.dtype,
         device=model.device,
     )
-    sampler = Sampler(sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size)
     logits = _prefill(model, prompt, kv, on_prefill)
     guard = LoopGuard() if sampling.loop_guard else None
     for done in range(budget):

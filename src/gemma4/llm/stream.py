@@ -57,8 +57,11 @@ class _Progress:
 
 
 def stream_events(request: Request) -> Iterator[Event]:
-    """Yield pieces as they come, then one `Finished`. Closing the iterator stops the model at once."""
-    progress = _Progress(started=time.perf_counter())
+    """Check at once, then yield pieces and one `Finished`. Closing the iterator stops the model.
+
+    Raises:
+        ContextError, SamplingError: as `generate`.
+    """
     steps = generate(
         request.model,
         request.prompt,
@@ -67,6 +70,11 @@ def stream_events(request: Request) -> Iterator[Event]:
         context=request.context,
         on_prefill=request.on_prefill,
     )
+    return _events(request, steps)
+
+
+def _events(request: Request, steps: Iterator[Choice | End]) -> Iterator[Event]:
+    progress = _Progress(started=time.perf_counter())
     for step in steps:
         progress.first_token = progress.first_token or time.perf_counter()
         match step:
