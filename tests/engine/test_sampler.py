@@ -62,6 +62,14 @@ def test_log_probabilities_are_the_models_own() -> None:
 def test_scores_that_are_no_numbers_are_an_error() -> None:
     with pytest.raises(VerificationError, match=r"NaN.*float32"):
         sampler().choose(torch.full((8,), torch.nan))
+    with pytest.raises(VerificationError, match=r"infinite.*float32"):
+        sampler().choose(torch.tensor([0.0] * 7 + [torch.inf]))
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-40, 5e-324])
+def test_a_temperature_near_zero_takes_the_likeliest(temperature: float) -> None:
+    logits = torch.tensor([-3e4, 0.0, 3e4, 2.9e4])
+    assert sampler(size=4, temperature=temperature).choose(logits).id == 2
 
 
 def test_an_id_outside_the_vocabulary_is_named() -> None:
@@ -80,6 +88,15 @@ def test_an_id_outside_the_vocabulary_is_named() -> None:
         ({"max_tokens": -5}, "max_tokens=-5"),
         ({"logit_bias": {3: 101.0}}, r"logit_bias\[3\]=101.0"),
         ({"stop": ("",)}, "empty string"),
+        ({"stop": "END"}, r"stop='END' is no list of strings; give several, or one in a list"),
+        ({"stop_ids": 5}, r"stop_ids=5 is no list of token ids"),
+        ({"suppress_ids": ("5",)}, r"suppress_ids=\('5',\) is no list of token ids"),
+        ({"logit_bias": {"5": 1.0}}, r"logit_bias=\('5',\) is no list of token ids"),
+        ({"temperature": None}, r"temperature=None is no number; give 0 to 100"),
+        ({"temperature": "0.5"}, r"temperature='0.5' is no number"),
+        ({"top_k": 1.5}, r"top_k=1.5 is no whole number"),
+        ({"seed": 1.5}, r"seed=1.5 is no whole number"),
+        ({"max_tokens": True}, r"max_tokens=True is no whole number"),
     ],
 )
 def test_settings_out_of_range_name_value_and_limit(

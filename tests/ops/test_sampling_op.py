@@ -1,6 +1,17 @@
 """Filters on hand-made distributions."""
 
+import itertools
+
+import pytest
 import torch
+from transformers import LogitsProcessorList
+from transformers.generation.logits_process import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from gemma4.ops.sampling import candidates, penalize
 
@@ -61,3 +72,31 @@ def test_presence_counts_once_and_frequency_each_time() -> None:
         frequency=0.25,
     )
     assert out.tolist() == [0.0, -0.75, -1.25]
+
+
+@pytest.mark.parametrize("repetition", [0.7, 1.0, 1.3])
+def test_penalties_and_filters_in_the_order_of_transformers(repetition: float) -> None:
+    torch.manual_seed(0)
+    seen = torch.randint(0, 60, (1, 9))
+    for temperature, top_k, top_p, min_p in itertools.product(
+        (0.5, 1.5), (0, 1, 20), (0.05, 0.9, 1.0), (0.0, 0.1)
+    ):
+        logits = 4 * torch.randn(60)
+        steps = LogitsProcessorList([RepetitionPenaltyLogitsProcessor(repetition)])
+        steps.append(TemperatureLogitsWarper(temperature))
+        steps += [TopKLogitsWarper(top_k)] if top_k else []
+        steps += [TopPLogitsWarper(top_p), MinPLogitsWarper(min_p)]
+        expected = steps(seen, logits[None].clone())[0].softmax(-1)
+        penalized = penalize(
+            logits,
+            seen=seen[0].unique(),
+            generated_counts=None,
+            repetition=repetition,
+            presence=0.0,
+            frequency=0.0,
+        )
+        ids, probabilities = candidates(
+            penalized, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
+        )
+        found = torch.zeros(60).index_copy(0, ids, probabilities)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # float32

@@ -46,16 +46,17 @@ class Sampler:
         """Pick from the float32 logits [V] of the last position.
 
         Raises:
-            VerificationError: a logit is not a number.
+            VerificationError: a logit is not a finite number.
         """
         logits = logits.cpu()
-        if bool(logits.isnan().any()):
+        if not bool(logits.isfinite().all()):
             raise VerificationError(
-                "the model's scores are not numbers (NaN): the weights are damaged or the dtype is too "
-                "narrow; check the file with `gemma4 doctor --deep`, or load with dtype=float32"
+                "the model's scores are not numbers (NaN or infinite): the weights are damaged or the "
+                "dtype is too narrow; check the file with `gemma4 doctor --deep`, or load with dtype=float32"
             )
         token = self._pick(self._adjust(logits))
-        self._seen.add(token)
+        if self._sampling.repetition_penalty != 1.0:
+            self._seen.add(token)
         if self._counts is not None:
             self._counts[token] += 1
         if self._sampling.logprobs is None:

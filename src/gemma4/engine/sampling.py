@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from ..errors import SamplingError
 
+_WHOLE = frozenset({"top_k", "seed", "max_tokens", "logprobs"})
+_OPTIONAL = frozenset({"seed", "max_tokens", "logprobs"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -38,12 +41,12 @@ class Sampling:
     loop_guard: bool = True
 
     def __post_init__(self) -> None:
-        """Check every range.
+        """Check every kind and range.
 
         Raises:
             SamplingError: names the setting, its value and the range.
         """
-        ranges: tuple[tuple[str, float | int | None, float, float], ...] = (
+        ranges: tuple[tuple[str, object, float, float], ...] = (
             ("temperature", self.temperature, 0.0, 100.0),
             ("top_k", self.top_k, 0, 2**31),
             ("top_p", self.top_p, 0.0, 1.0),
@@ -56,12 +59,35 @@ class Sampling:
             ("logprobs", self.logprobs, 0, 100),
         )
         for name, value, low, high in ranges:
-            if value is not None and not low <= value <= high:  # NaN fails too
-                raise SamplingError(f"{name}={value} is out of range; give {low:g} to {high:g}")
+            if value is not None or name not in _OPTIONAL:
+                _check_number(name, value, low, high, whole=name in _WHOLE)
         for token, bias in self.logit_bias.items():
-            if not -100.0 <= bias <= 100.0:
-                raise SamplingError(f"logit_bias[{token}]={bias} is out of range; give -100 to 100")
-        if any(not text for text in self.stop):
-            raise SamplingError(
-                "stop holds an empty string, which would end every answer; leave it out"
-            )
+            _check_ids("logit_bias", (token,))
+            _check_number(f"logit_bias[{token}]", bias, -100.0, 100.0)
+        _check_ids("suppress_ids", self.suppress_ids)
+        _check_ids("stop_ids", self.stop_ids)
+        _check_stop(self.stop)
+
+
+def _check_number(
+    name: str, value: object, low: float, high: float, *, whole: bool = False
+) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        sort = "whole number" if whole else "number"
+        raise SamplingError(f"{name}={value!r} is no {sort}; give {low:g} to {high:g}")
+    if not low <= value <= high:  # NaN fails too
+        raise SamplingError(f"{name}={value} is out of range; give {low:g} to {high:g}")
+
+
+def _check_ids(name: str, ids: object) -> None:
+    if not isinstance(ids, tuple | list) or not all(isinstance(id, int) for id in ids):
+        raise SamplingError(f"{name}={ids!r} is no list of token ids; give whole numbers from 0")
+
+
+def _check_stop(stop: object) -> None:
+    if not isinstance(stop, tuple | list) or not all(isinstance(text, str) for text in stop):
+        raise SamplingError(f"stop={stop!r} is no list of strings; give several, or one in a list")
+    if not all(stop):
+        raise SamplingError(
+            "stop holds an empty string, which would end every answer; leave it out"
+        )

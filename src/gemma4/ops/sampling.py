@@ -6,6 +6,8 @@ Letters: V vocab, C candidates.
 import torch
 from torch import Tensor
 
+LEAST_TEMPERATURE = 1e-6  # below, only the likeliest token has a probability in float32 anyway
+
 
 def penalize(
     logits: Tensor,
@@ -49,8 +51,9 @@ def candidates(
         Ids int64 [C] and probabilities float32 [C] that sum to 1.
     """
     count = min(top_k, logits.numel()) if top_k else logits.numel()
-    values, ids = (logits / temperature).topk(count)  # sorted
-    probabilities = torch.softmax(values, dim=0)
+    values, ids = logits.topk(count)  # sorted
+    # From the likeliest down, so that a temperature near 0 neither overflows nor divides 0 by 0.
+    probabilities = torch.softmax((values - values[0]) / max(temperature, LEAST_TEMPERATURE), dim=0)
     keep = torch.ones_like(ids, dtype=torch.bool)
     if top_p < 1.0:
         before = probabilities.cumsum(0) - probabilities
