@@ -1,6 +1,7 @@
 """Where and in what dtype a model runs. Nothing falls back in silence: the choice comes with its reason."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import psutil
@@ -11,6 +12,7 @@ from ..weights.checkpoint import Checkpoint
 from ..weights.load import is_plain
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+STORED_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,17 @@ def _device(name: str) -> torch.device:
 
 
 def _stored_dtype(checkpoint: Checkpoint) -> torch.dtype | None:
-    """The widest dtype of a matrix of the checkpoint; None if any is quantized."""
+    """The dtype that most bytes of matrices have; None if any is quantized.
+
+    Not the widest: llama.cpp writes a few (routers, position tables) as float32 into bfloat16 files.
+    """
     matrices = [tensor for tensor in checkpoint.source.tensors.values() if len(tensor.shape) >= 2]
     if not matrices or not all(is_plain(tensor) for tensor in matrices):
         return None
-    found = {tensor.encoding for tensor in matrices}
-    for encoding, dtype in (("F32", "float32"), ("BF16", "bfloat16"), ("F16", "float16")):
-        if encoding in found:
-            return DTYPES[dtype]
-    return None
+    sizes: Counter[str] = Counter()
+    for tensor in matrices:
+        sizes[tensor.encoding] += tensor.nbytes
+    return STORED_DTYPES.get(sizes.most_common(1)[0][0])
 
 
 def _for_expanding(checkpoint: Checkpoint, place: torch.device, *, half_stored: bool) -> Placement:
