@@ -189,3 +189,8 @@ def test_the_id_that_ends_an_answer_leaves_no_text(llm: gemma4.LLM, stop: int) -
     for answer in (llm.generate("Once", **settings), llm.chat("Hello", **settings)):
         assert (answer.text, answer.finished.finish_reason) == ("", "stop")
         assert answer.finished.usage.completion_tokens == 0
+
+
+def test_a_model_in_the_working_directory_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_base_directory())
+    assert gemma4.load(".").info.name == "tiny-base"

@@ -20,21 +20,30 @@ GGUF_TEMPLATE = "tokenizer.chat_template"
 
 
 def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> tuple[Tokenizer, tuple[str, ...]]:
-    """The checkpoint's tokenizer, else the packaged one of Gemma 4 with a note that says so.
+    """The checkpoint's tokenizer, else for Gemma 4 the packaged one with a note that says so.
 
     Raises:
-        CheckpointError: it is damaged, or has ids that the model's vocabulary lacks.
+        CheckpointError: it is damaged, has words that the model's vocabulary lacks, or is Gemma 3's
+            and missing.
     """
     notes: tuple[str, ...] = ()
     path = checkpoint.tokenizer
     if path is None:
+        if checkpoint.config.family == "gemma3":
+            raise CheckpointError(
+                f"{checkpoint.path} came with no tokenizer, and the packaged one is Gemma 4's; "
+                "put the tokenizer.json of the model's repository beside the weights"
+            )
         tokenizer = packaged_tokenizer()
         notes = ("the checkpoint came with no tokenizer; the packaged one of Gemma 4 is used",)
     elif path.suffix == ".gguf":
         tokenizer = tokenizer_from_gguf(open_gguf(path).metadata, origin=str(path))
     else:
         tokenizer = tokenizer_from_directory(path.parent)
-    if tokenizer.vocab_size > vocab_size:
+    # Gemma 3's text models share a tokenizer with larger ones, whose <image_soft_token> they lack.
+    # Plain text never becomes a special token, so such an id cannot come up.
+    beyond = range(vocab_size, tokenizer.vocab_size)
+    if not all(tokenizer.is_special(token) for token in beyond):
         raise CheckpointError(
             f"the tokenizer of {checkpoint.path} has {tokenizer.vocab_size} ids and the model "
             f"{vocab_size}; they belong to different models"

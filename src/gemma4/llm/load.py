@@ -98,7 +98,7 @@ def _target_config(checkpoint: Checkpoint) -> ModelConfig:
 
 def _short_name(name_or_path: str | Path) -> str:
     path = Path(name_or_path)
-    return path.name if path.exists() else str(name_or_path)
+    return path.name or path.absolute().name if path.exists() else str(name_or_path)
 
 
 def _context(config: ModelConfig, wanted: int | None) -> int:
