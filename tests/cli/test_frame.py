@@ -17,7 +17,7 @@ from gemma4.cli.settings import read_settings
 from gemma4.errors import ContextError, EnvironmentFault, InputError, VerificationError
 from gemma4.hub.store import Store
 
-COMMANDS = ("pull", "ls", "show", "rm", "tokenize", "doctor")
+COMMANDS = ("run", "pull", "ls", "show", "rm", "fit", "tokenize", "verify", "doctor")
 
 
 def test_no_arguments_and_dash_h_both_help(run: Run) -> None:
@@ -116,7 +116,7 @@ def test_starting_loads_nothing_heavy(home: Path) -> None:
     heavy = "torch numpy av PIL transformers huggingface_hub tokenizers safetensors rich jinja2"
     script = (
         "import sys; from gemma4.cli import main\n"
-        f"for words in (['-h'], ['pull', '-h'], ['ls'], ['ls', '--json']): main(words)\n"
+        f"for words in (['-h'], ['run', '-h'], ['fit', '-h'], ['pull', '-h'], ['ls']): main(words)\n"
         f"sys.stderr.write(' '.join(m for m in '{heavy}'.split() if m in sys.modules))"
     )
     done = subprocess.run(

@@ -15,6 +15,7 @@ import typer
 
 from ..errors import Gemma4Error
 from .doctor import doctor
+from .fit import fit
 from .ls import ls
 from .output import Output
 from .pull import pull
@@ -62,7 +63,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (run, pull, ls, show, rm, tokenize, verify, doctor):
+    for command in (run, pull, ls, show, rm, fit, tokenize, verify, doctor):
         app.command()(command)
     return app
 
