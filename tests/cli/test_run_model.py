@@ -9,9 +9,10 @@ from run_cli import Run
 from stored_models import store_model
 from tiny_chat import tiny_chat_directory
 
-from gemma4.cli import run_fit
+from gemma4.cli import run_fit, run_model
+from gemma4.cli.run_candidate import Candidate
 from gemma4.cli.run_fit import Measured, measure_models
-from gemma4.cli.run_model import Candidate, choose_default, choose_model
+from gemma4.cli.run_model import choose_default, choose_model
 from gemma4.cli.run_request import Placing
 from gemma4.cli.run_words import RunWords
 from gemma4.errors import EnvironmentFault, InputError, ModelNotFoundError
@@ -50,7 +51,7 @@ def choose(
     for each in found:
         store_model(home, each.manifest.name, {"config.json": b"{}"})
     measured = Measured(candidates=found, problems=problems)
-    monkeypatch.setattr(run_fit, "measure_models", lambda *_: measured)
+    monkeypatch.setattr(run_model, "measure_models", lambda *_: measured)
     chosen = choose_default(Store(home), Placing())
     assert chosen.reason is not None
     return chosen.name, chosen.reason

@@ -53,14 +53,14 @@ class ChatSession:
         self.unanswered: Message | None = None
         self.last: Finished | None = None
 
-    def ask(self, text: str, media: Sequence[Part] = ()) -> "Turn":
+    def ask(self, text: str, media: Sequence[Part] = ()) -> Turn:
         """A question with everything that is attached; nothing happens before its events are read."""
         words = (Text(text),) if text else ()
         message = Message(role="user", content=(*self.attached, *media, *words))
         self.attached = ()
         return Turn(self, message, self.exchanges)
 
-    def ask_again(self) -> "Turn":
+    def ask_again(self) -> Turn:
         """The last question once more; its new answer takes the place of the old one.
 
         Raises:

@@ -1,14 +1,11 @@
 """One question on its way to an answer, and the pair of them as a conversation keeps it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..llm.events import ContentDelta, Event, Finished, FinishReason, ThoughtDelta, ToolCallEvent
 from ..text.messages import Message, Text, ToolCall
-
-if TYPE_CHECKING:
-    from .chat_session import ChatSession
 
 OnPrefill = Callable[[int, int], None]
 
@@ -22,6 +19,23 @@ class Exchange:
     finish_reason: FinishReason
 
 
+class Chat(Protocol):
+    """What a turn asks of its conversation.
+
+    Attributes:
+        exchanges: so far. unanswered: the question that has no answer yet. last: the last event.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    unanswered: Message | None
+    last: Finished | None
+
+    def events(
+        self, message: Message, before: Sequence[Exchange], on_prefill: OnPrefill | None
+    ) -> Iterator[Event]:
+        """Ask the model."""
+
+
 class Turn:
     """One question on its way to an answer.
 
@@ -30,7 +44,7 @@ class Turn:
         finished: the last event, None until it has come.
     """
 
-    def __init__(self, chat: "ChatSession", message: Message, before: tuple[Exchange, ...]) -> None:
+    def __init__(self, chat: Chat, message: Message, before: tuple[Exchange, ...]) -> None:
         self._chat = chat
         self._before = before
         self.message = message

@@ -1,7 +1,6 @@
 """`gemma4 fit`: what a model takes and whether this machine has it, before anything is downloaded."""
 
 from dataclasses import asdict, dataclass
-from math import prod
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from ..fit.weights import (
 )
 from .output import JsonOption, NoColorOption, Output, QuietOption, format_bytes
 from .session import Session, session_of
+from .stored_weights import stored_weights
 
 DEFAULT_CONTEXT = 4096
 _TABLE_QUANTIZATIONS = ("bf16", "q8_0", "q4_0")
@@ -168,15 +168,7 @@ def _stored(name: str, path: Path, quant: str | None) -> Candidate:
             weights=estimate_weights(config, chosen),
             run_dtype=chosen.run_dtype,
         )
-    tensors = [
-        StoredWeights(
-            name=tensor_name,
-            encoding=tensor.encoding,
-            num_elements=prod(tensor.shape),
-            nbytes=tensor.nbytes,
-        )
-        for tensor_name, tensor in checkpoint.source.tensors.items()
-    ]
+    tensors = stored_weights(checkpoint)
     run_dtype = str(choose_placement(checkpoint, "cpu", "auto").dtype).removeprefix("torch.")
     return Candidate(
         model=name,

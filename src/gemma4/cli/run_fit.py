@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
 from ..config import DrafterConfig, ModelConfig
@@ -10,12 +9,13 @@ from ..errors import Gemma4Error
 from ..fit.estimate import FitReport, Job, estimate_fit
 from ..fit.machine import Machine, read_machine
 from ..fit.tensors import count_parameters, tensor_groups
-from ..fit.weights import StoredWeights, estimate_stored_weights
+from ..fit.weights import estimate_stored_weights
 from ..hub.manifest import Manifest
 from ..hub.names import weights_path
 from ..hub.store import Store
-from .run_model import Candidate
+from .run_candidate import Candidate
 from .run_request import Placing
+from .stored_weights import stored_weights
 
 if TYPE_CHECKING:
     from ..weights.checkpoint import Checkpoint
@@ -64,18 +64,11 @@ def _measure(
 
     place = choose_placement(checkpoint, placing.device, placing.dtype)
     dtype = str(place.dtype).removeprefix("torch.")
-    stored = (
-        StoredWeights(
-            name=name,
-            encoding=tensor.encoding,
-            num_elements=prod(tensor.shape),
-            nbytes=tensor.nbytes,
-        )
-        for name, tensor in checkpoint.source.tensors.items()
-    )
     context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
     job = Job(context=context, run_dtype=dtype)
-    report = estimate_fit(config, estimate_stored_weights(stored, dtype), job, machine)
+    report = estimate_fit(
+        config, estimate_stored_weights(stored_weights(checkpoint), dtype), job, machine
+    )
     gpu = (place.device.index or 0) if place.device.type == "cuda" else None
     needed, available = _limits(report, gpu)
     return Candidate(

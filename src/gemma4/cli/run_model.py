@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..catalog import is_known_name
 from ..errors import EnvironmentFault, ModelNotFoundError
-from ..hub.manifest import Manifest
 from ..hub.names import local_path, parse_reference, resolve
 from ..hub.store import Store
 from .output import format_bytes
+from .run_candidate import Candidate
+from .run_fit import measure_models
 from .run_request import Placing
 from .run_words import RunWords
 
@@ -27,23 +28,6 @@ class ChosenModel:
     name: str
     path: Path
     reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A downloaded model: parameters, whether it is tuned for chat, bytes it needs and may have."""
-
-    manifest: Manifest
-    parameters: int
-    chats: bool
-    needed: int
-    available: int
-    fits: bool
-
-    @property
-    def rank(self) -> tuple[int, bool, int]:
-        """Larger is better: parameters; then tuned for chat; then bytes, that is precision."""
-        return (self.parameters, self.chats, self.manifest.size)
 
 
 def choose_model(words: RunWords, store: Store, placing: Placing) -> ChosenModel:
@@ -68,8 +52,6 @@ def choose_model(words: RunWords, store: Store, placing: Placing) -> ChosenModel
 
 def choose_default(store: Store, placing: Placing) -> ChosenModel:
     """The downloaded model with most parameters that fits, else the offline default."""
-    from .run_fit import measure_models
-
     models = store.contents().models
     if not models:
         raise ModelNotFoundError(
