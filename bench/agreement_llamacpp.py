@@ -1,4 +1,4 @@
-"""Our logits beside llama.cpp's: tiny random Gemma 4 files, and Gemma 3 270M on real prose.
+"""Our logits beside llama.cpp's: tiny random Gemma 4 files and their towers, Gemma 3 270M on prose.
 
     .venv/bin/python bench/agreement_llamacpp.py --peer PYTHON [--model FILE.gguf] [--goldens DIRECTORY]
 
@@ -31,6 +31,18 @@ from gemma4.llm.load import default_store
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from peer_media import (  # noqa: E402
+    HEARING,
+    SEEING,
+    load_with_projector,
+    picture,
+    prepared_picture,
+    prepared_speech,
+    relative_distance,
+    soft_tokens,
+    speech,
+    with_llama_cpps_floor,
+)
 from peer_scores import (  # noqa: E402
     DATA,
     QUANTIZED,
@@ -44,7 +56,8 @@ from peer_scores import (  # noqa: E402
     load_float32,
     scores_of,
 )
-from tiny_gguf_full import MODELS, write_full_gguf  # noqa: E402
+from tiny_gguf import write_gguf, write_mmproj  # noqa: E402
+from tiny_gguf_full import CARRIER, MODELS, write_full_gguf, write_model  # noqa: E402
 
 AS_PEOPLE_RUN_IT = {"kv": "f16", "flash": True}
 
@@ -111,7 +124,12 @@ def compare_tiny(peer: Peer) -> tuple[dict[str, Any], dict[str, Any]]:
         theirs, lead = peer.greedy(path, TINY_PROMPT, STEPS)
         equal = greedy_ids(load_float32(path), TINY_PROMPT, STEPS) == theirs
         figures[f"{kind} F32"] = {"greedy_equal": equal, "steps": STEPS, "least_lead": lead}
-        goldens[f"{kind} F32"] = {"sha256": digest_of(path), "greedy": theirs}
+        loss = scores_of(peer.logits("exact", path, TINY_TEXT), TINY_TEXT).loss
+        goldens[f"{kind} F32"] = {
+            "sha256": digest_of(path),
+            "greedy": theirs,
+            "loss_float32": loss.round(4).astype(float).tolist(),
+        }
         print(f"{kind:9} F32   {STEPS} greedy tokens equal: {equal}   least lead {lead:.4f}")
         for encoding in QUANTIZED:
             name = f"{kind} {encoding}"
@@ -127,6 +145,40 @@ def compare_tiny(peer: Peer) -> tuple[dict[str, Any], dict[str, Any]]:
                 "best_float32": scores_of(exact, TINY_TEXT).best.tolist(),
                 "loss_float32": scores_of(exact, TINY_TEXT).loss.round(4).astype(float).tolist(),
             }
+    return figures, goldens
+
+
+def compare_media(peer: Peer) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Distances of soft tokens, and llama.cpp's own for the tests."""
+    carrier = write_model(CARRIER, peer.scratch / "carrier.gguf")
+    heard, seen, out = (peer.scratch / f"{name}.npy" for name in ("sound", "picture", "soft"))
+    np.save(heard, speech())
+    np.save(seen, picture())
+    figures, goldens = {}, {}
+
+    def theirs(projector: Path, medium: Path) -> np.ndarray:
+        peer.ask(carrier, mmproj=str(projector), medium=str(medium), soft_tokens=str(out))
+        return np.load(out)
+
+    for kind in SEEING:
+        folder = peer.scratch / kind
+        folder.mkdir()
+        write_gguf(kind, folder / "model.gguf")
+        model = load_with_projector(write_mmproj(kind, folder / "mmproj.gguf").parent)
+        ours = soft_tokens(model, prepared_picture(kind))
+        figures[f"{kind} picture"] = relative_distance(ours, theirs(folder / "mmproj.gguf", seen))
+        gelu = write_mmproj(kind, peer.scratch / "gelu.gguf", says_gelu=True)
+        goldens[f"{kind}_picture"] = theirs(gelu, seen).astype(np.float16)
+        figures[f"{kind} picture, GELU"] = relative_distance(ours, theirs(gelu, seen))
+        if kind in HEARING:
+            sound, found = prepared_speech(kind), theirs(gelu, heard)
+            goldens[f"{kind}_sound"] = found.astype(np.float16)
+            figures[f"{kind} sound"] = relative_distance(soft_tokens(model, sound), found)
+            if kind != "unified":
+                ours = soft_tokens(model, with_llama_cpps_floor(sound))
+                figures[f"{kind} sound, its floor"] = relative_distance(ours, found)
+    for name, distance in figures.items():
+        print(f"{name:26} distance {distance:.1e}")
     return figures, goldens
 
 
@@ -226,6 +278,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(options.peer, Path(folder), options.threads)
         tiny_figures, tiny = compare_tiny(peer)
+        media_figures, media = compare_media(peer)
         real_figures, real = compare_real(peer, model, options.text.read_text(encoding="utf-8"))
         version = peer.ask(model, text="")["version"]
     result = {
@@ -236,10 +289,12 @@ def main() -> None:
         "torch": torch.__version__,
         "threads": options.threads,
         "tiny": tiny_figures,
+        "media": media_figures,
         "real": real_figures,
     }
     if options.goldens is not None:
         store_goldens(options.goldens, result, tiny, real)
+        np.savez_compressed(options.goldens / "media.npz", **media)
     print(json.dumps(result))
 
 

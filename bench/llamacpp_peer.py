@@ -93,6 +93,39 @@ class ContextParams(ctypes.Structure):
     )
 
 
+class MediaParams(ctypes.Structure):
+    """`mtmd_context_params`."""
+
+    _fields_ = (
+        ("use_gpu", c_bool),
+        ("device", Pointer),
+        ("print_timings", c_bool),
+        ("n_threads", c_int),
+        ("image_marker", c_char_p),
+        ("media_marker", c_char_p),
+        ("flash_attn_type", c_int),
+        ("warmup", c_bool),
+        ("image_min_tokens", c_int),
+        ("image_max_tokens", c_int),
+        ("cb_eval", Pointer),
+        ("cb_eval_user_data", Pointer),
+        ("batch_max_tokens", c_int32),
+        ("progress_callback", Pointer),
+        ("progress_callback_user_data", Pointer),
+    )
+
+
+class MediaText(ctypes.Structure):
+    """`mtmd_input_text`."""
+
+    _fields_ = (
+        ("text", c_char_p),
+        ("text_len", c_size_t),
+        ("add_special", c_bool),
+        ("parse_special", c_bool),
+    )
+
+
 class Batch(ctypes.Structure):
     """`llama_batch`."""
 
@@ -121,6 +154,20 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     ),
     "llama_decode": (c_int32, [Pointer, Batch]),
     "llama_get_logits_ith": (POINTER(c_float), [Pointer, c_int32]),
+    "llama_model_n_embd_inp": (c_int32, [Pointer]),
+    "mtmd_context_params_default": (MediaParams, []),
+    "mtmd_default_marker": (c_char_p, []),
+    "mtmd_init_from_file": (Pointer, [c_char_p, Pointer, MediaParams]),
+    "mtmd_bitmap_init": (Pointer, [c_uint32, c_uint32, c_char_p]),
+    "mtmd_bitmap_init_from_audio": (Pointer, [c_size_t, c_char_p]),
+    "mtmd_input_chunks_init": (Pointer, []),
+    "mtmd_input_chunks_size": (c_size_t, [Pointer]),
+    "mtmd_input_chunks_get": (Pointer, [Pointer, c_size_t]),
+    "mtmd_input_chunk_get_type": (c_int, [Pointer]),
+    "mtmd_input_chunk_get_n_tokens": (c_size_t, [Pointer]),
+    "mtmd_tokenize": (c_int32, [Pointer, Pointer, POINTER(MediaText), POINTER(Pointer), c_size_t]),
+    "mtmd_encode_chunk": (c_int32, [Pointer, Pointer]),
+    "mtmd_get_output_embd": (POINTER(c_float), [Pointer]),
 }
 
 
@@ -177,6 +224,38 @@ class Peer:
         rows = [self.library.llama_get_logits_ith(self.context, row) for row in range(count)]
         return np.stack([np.ctypeslib.as_array(row, (self.vocab_size,)) for row in rows])
 
+    def soft_tokens(self, request: dict[str, Any]) -> np.ndarray:
+        """Soft tokens [n, D] of a picture uint8 [height, width, 3] or samples float32 [n] at 16 kHz."""
+        library, medium = self.library, np.ascontiguousarray(np.load(request["medium"]))
+        params = library.mtmd_context_params_default()
+        if (params.batch_max_tokens, params.warmup, params.image_max_tokens) != (1024, True, -1):
+            raise SystemExit(f"mtmd's structures are not those of {VERSION}")
+        params.use_gpu, params.n_threads, params.warmup = False, request.get("threads", 1), False
+        params.flash_attn_type = 0
+        context = library.mtmd_init_from_file(request["mmproj"].encode(), self.model, params)
+        if not context:
+            raise SystemExit(f"llama.cpp cannot load {request['mmproj']}; its reason stands above")
+        if medium.ndim == 3:
+            height, width, _ = medium.shape
+            bitmap = library.mtmd_bitmap_init(width, height, medium.tobytes())
+        else:
+            bitmap = library.mtmd_bitmap_init_from_audio(len(medium), medium.tobytes())
+        chunks, marker = library.mtmd_input_chunks_init(), library.mtmd_default_marker()
+        text = MediaText(text=marker, text_len=len(marker), add_special=True, parse_special=True)
+        bitmaps = (Pointer * 1)(bitmap)
+        if status := library.mtmd_tokenize(context, chunks, ctypes.byref(text), bitmaps, 1):
+            raise SystemExit(f"mtmd_tokenize gave status {status}")
+        count = library.mtmd_input_chunks_size(chunks)
+        found = [library.mtmd_input_chunks_get(chunks, index) for index in range(count)]
+        (chunk,) = [chunk for chunk in found if library.mtmd_input_chunk_get_type(chunk)]
+        if status := library.mtmd_encode_chunk(context, chunk):
+            raise SystemExit(f"mtmd_encode_chunk gave status {status}")
+        shape = (
+            library.mtmd_input_chunk_get_n_tokens(chunk),
+            library.llama_model_n_embd_inp(self.model),
+        )
+        return np.ctypeslib.as_array(library.mtmd_get_output_embd(context), shape).copy()
+
 
 def open_library() -> ctypes.CDLL:
     """llama.cpp's functions, their layouts checked."""
@@ -202,6 +281,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     done: dict[str, Any] = {"version": f"xllamacpp {VERSION}"}
     if "text" in request:
         return done | {"ids": peer.tokenize(request["text"])}
+    if "mmproj" in request:
+        np.save(request["soft_tokens"], peer.soft_tokens(request))
+        return done
     ids, steps = list(request["ids"]), request.get("generate", 0)
     peer.open_context(request, len(ids) + steps)
     logits = peer.decode(ids, 0)

@@ -63,17 +63,24 @@ def write_gguf(
     return _finish(writer, path)
 
 
-def write_mmproj(kind: str, path: Path, encoding: str = "F32") -> Path:
-    """Write the projector of a tiny model."""
+def write_mmproj(kind: str, path: Path, encoding: str = "F32", *, says_gelu: bool = False) -> Path:
+    """Write the projector of a tiny model.
+
+    Args:
+        says_gelu: name the vision tower's activation, which llama.cpp's converter does not do.
+    """
     config = build(kind).config
     writer = gguf.GGUFWriter(path, "clip")
     unified = kind == "unified"
     seen, heard = config.vision_config, config.audio_config
     writer.add_bool("clip.has_vision_encoder", True)
+    if says_gelu:
+        writer.add_bool("clip.use_gelu", True)
     writer.add_string("clip.vision.projector_type", "gemma4uv" if unified else "gemma4v")
     _add_tower_keys(
         writer,
         "vision",
+        output=config.text_config.hidden_size,
         width=seen.mm_embed_dim if unified else seen.hidden_size,
         ffn=0 if unified else seen.intermediate_size,
         layers=0 if unified else seen.num_hidden_layers,
@@ -81,6 +88,8 @@ def write_mmproj(kind: str, path: Path, encoding: str = "F32") -> Path:
     )
     writer.add_uint32("clip.vision.patch_size", seen.patch_size)
     writer.add_uint32("clip.vision.image_size", 224)
+    for key, value in (("mean", 0.0), ("std", 1.0)):  # llama.cpp does not start without them
+        writer.add_array(f"clip.vision.image_{key}", [value] * 3)
     if heard is not None:
         width = heard.audio_embed_dim if unified else heard.hidden_size
         writer.add_bool("clip.has_audio_encoder", True)
@@ -89,6 +98,7 @@ def write_mmproj(kind: str, path: Path, encoding: str = "F32") -> Path:
         _add_tower_keys(
             writer,
             "audio",
+            output=config.text_config.hidden_size,
             width=width,
             ffn=0 if unified else 4 * width,
             layers=0 if unified else heard.num_hidden_layers,
@@ -217,8 +227,16 @@ def _add_text_keys(writer: gguf.GGUFWriter, text, architecture: str) -> None:
 
 
 def _add_tower_keys(
-    writer: gguf.GGUFWriter, part: str, *, width: int, ffn: int, layers: int, heads: int
+    writer: gguf.GGUFWriter,
+    part: str,
+    *,
+    output: int,
+    width: int,
+    ffn: int,
+    layers: int,
+    heads: int,
 ) -> None:
+    writer.add_uint32(f"clip.{part}.projection_dim", output)
     writer.add_uint32(f"clip.{part}.embedding_length", width)
     writer.add_uint32(f"clip.{part}.feed_forward_length", ffn)
     writer.add_uint32(f"clip.{part}.block_count", layers)
