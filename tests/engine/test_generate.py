@@ -13,6 +13,7 @@ from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampler import Choice
 from gemma4.engine.sampling import Sampling
 from gemma4.errors import ContextError, MediaError
+from gemma4.model.kv import DenseKV
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
 
@@ -77,6 +78,27 @@ def test_the_context_bounds_prompt_and_answer_together() -> None:
     with pytest.raises(ContextError, match=r"13 tokens and the context holds 13") as caught:
         run("moe", case, context=13)
     assert (caught.value.needed, caught.value.limit) == (14, 13)
+
+
+def test_an_answer_without_a_limit_does_not_claim_the_whole_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """31B's keys and values for 262,144 tokens are 20 GiB, which a GPU would give at once."""
+    seen: list[int] = []
+
+    class Watched(DenseKV):
+        def __init__(self, *args: object, capacity: int, **options: object) -> None:
+            seen.append(capacity)
+            super().__init__(*args, capacity=capacity, **options)
+
+    monkeypatch.setattr(generate_module, "DenseKV", Watched)
+    case = engine_prompt(loaded("moe"), text_prompt(13, seed=4))
+    settings = Sampling(temperature=0.0)
+    steps = generate(loaded("moe"), case, settings, stop_ids=frozenset(), context=262_144)
+    next(steps)
+    steps.close()
+    run("moe", case, GREEDY)
+    assert seen == [13 + generate_module.EXPECTED_ANSWER, 13 + 20]
 
 
 def test_no_tokens_asked_gives_none() -> None:

@@ -179,6 +179,8 @@ def test_a_prompt_longer_than_the_context_names_both_numbers() -> None:
     small = gemma4.load(tiny_chat_directory(), context=12)
     with pytest.raises(ContextError, match=r"\d+ tokens and the context holds 12"):
         small.stream("word " * 50)  # before the first event is asked for
+    with pytest.raises(ContextError, match="13 ids were given and the context holds 12"):
+        small.logits(range(100, 113))
 
 
 @pytest.mark.parametrize(

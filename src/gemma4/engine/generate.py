@@ -16,6 +16,9 @@ from .sampler import Choice, Sampler
 from .sampling import Sampling
 
 PREFILL_CHUNK = 512
+EXPECTED_ANSWER = (
+    2048  # tokens that keys and values get memory for at first; a GPU gives it at once
+)
 EndReason = Literal["stop", "length", "loop", "context"]
 
 
@@ -76,7 +79,7 @@ def _run(
     kv = DenseKV(
         model.decoder.specs,
         num_requests=1,
-        capacity=length + budget,
+        capacity=length + min(budget, EXPECTED_ANSWER),
         dtype=model.dtype,
         device=model.device,
     )

@@ -11,7 +11,7 @@ from ..config import ModelConfig
 from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.sampling import Sampling
-from ..errors import InputError
+from ..errors import ContextError, InputError
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
@@ -177,6 +177,7 @@ class LLM:
 
         Raises:
             InputError: no ids, or one outside the vocabulary.
+            ContextError: more ids than the context holds.
         """
         self._check_ids(ids)
         prompt = place_media(self.model, ids, media)
@@ -200,6 +201,13 @@ class LLM:
             raise InputError(f"id {wrong[0]} is not in the vocabulary of 0 to {size - 1}")
         if not ids:
             raise InputError("no ids were given; give at least one")
+        if len(ids) > self.info.context:
+            raise ContextError(
+                f"{len(ids)} ids were given and the context holds {self.info.context}; "
+                "give fewer, or load with a larger context",
+                needed=len(ids),
+                limit=self.info.context,
+            )
 
     def _facts(
         self,

@@ -64,7 +64,8 @@ class DenseKV:
     Args:
         specs: of the model's layers.
         num_requests: rows of the batches to come.
-        capacity: tokens expected of a request; memory is only touched as it fills. More is possible.
+        capacity: tokens expected of a request; more is possible. On a CPU memory is only touched as
+            it fills, a GPU gives it at once.
     """
 
     def __init__(
