@@ -44,7 +44,7 @@ def test_a_base_model_continues_what_is_piped(run: Run, monkeypatch: pytest.Monk
     assert outcome.out.strip()
     assert outcome.out.endswith("\n")
     lines = outcome.err.splitlines()
-    assert lines[0] == ("tiny-base is a base model: it continues the text, without a chat template")
+    assert lines[1] == ("tiny-base is a base model: it continues the text, without a chat template")
     assert (
         "warning: the answer is not complete (length): the limit of 3 tokens was reached" in lines
     )

@@ -136,6 +136,8 @@ def test_a_base_model_continues_text() -> None:
     base = gemma4.load(tiny_base_directory())
     assert not base.is_chat_model
     assert not base.info.template_came_along
+    assert base.defaults == Sampling(temperature=1.0, top_k=64, top_p=0.95)
+    assert "Gemma's own is used: temperature 1, top-k 64, top-p 0.95" in base.info.notes[-1]
     answer = base.generate("Once upon a time", max_tokens=6, temperature=0.0)
     assert answer.finished.template is None
     assert answer.finished.usage.completion_tokens == 6

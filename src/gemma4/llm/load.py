@@ -55,6 +55,7 @@ def load(
     tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
     source, defaults = read_template_source(checkpoint), read_defaults(checkpoint)
     template = choose_template(source, tokenizer=tokenizer, style=template_style(config))
+    sampling, hints = recommended(defaults)
     model = build_model(config)
     report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
     ends = _chat_ends(tokenizer)
@@ -64,7 +65,7 @@ def load(
         model=model,
         tokenizer=tokenizer,
         template=template,
-        defaults=recommended(defaults),
+        defaults=sampling,
         stop_ids=stop_ids | ends if chats else stop_ids,
         is_chat_model=chats,
         info=ModelInfo(
@@ -77,7 +78,7 @@ def load(
             template=template.revision,
             template_came_along=source is not None,
             load_seconds=time.perf_counter() - started,
-            notes=(*checkpoint.notes, *placement.notes, *report.notes, *notes, *defaults.notes),
+            notes=(*checkpoint.notes, *placement.notes, *report.notes, *notes, *hints),
         ),
     )
 

@@ -42,13 +42,24 @@ def effective(defaults: Sampling, options: Mapping[str, Any]) -> Sampling:
     return replace(defaults, **options)
 
 
-def recommended(defaults: GenerationDefaults) -> Sampling:
-    """What a checkpoint recommends; where it is silent, the neutral setting.
+def recommended(defaults: GenerationDefaults) -> tuple[Sampling, tuple[str, ...]]:
+    """What a checkpoint recommends, and all notes on it; a setting it leaves out is neutral.
 
-    `do_sample: false` is greedy whatever the other settings say.
+    `do_sample: false` is greedy whatever the other settings say. Where a checkpoint says nothing of
+    sampling at all, what Google publishes for every Gemma 3 and 4 stands in: drawing from the whole
+    vocabulary would spoil the answers.
     """
+    if defaults.do_sample is None:
+        sampling = Sampling(
+            temperature=1.0, top_k=64, top_p=0.95, suppress_ids=defaults.suppress_ids
+        )
+        return sampling, (
+            *defaults.notes,
+            "the checkpoint recommends no sampling; Gemma's own is used: temperature 1, top-k 64, "
+            "top-p 0.95",
+        )
     if defaults.do_sample is False:
-        return Sampling(temperature=0.0, suppress_ids=defaults.suppress_ids)
+        return Sampling(temperature=0.0, suppress_ids=defaults.suppress_ids), defaults.notes
     given = {
         "temperature": defaults.temperature,
         "top_k": defaults.top_k,
@@ -58,4 +69,4 @@ def recommended(defaults: GenerationDefaults) -> Sampling:
         "max_tokens": defaults.max_new_tokens,
     }
     known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Sampling(suppress_ids=defaults.suppress_ids, **known)
+    return Sampling(suppress_ids=defaults.suppress_ids, **known), defaults.notes
