@@ -9,6 +9,7 @@ from tiny_models import build
 from gemma4.engine import generate as generate_module
 from gemma4.engine.encode import number_spans, place_media
 from gemma4.engine.generate import End, generate
+from gemma4.engine.loop_guard import LEAST_TOKENS
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampler import Choice
 from gemma4.engine.sampling import Sampling
@@ -107,11 +108,11 @@ def test_no_tokens_asked_gives_none() -> None:
 
 
 def test_an_endless_loop_is_ended_and_said() -> None:
-    case = engine_prompt(loaded("moe"), text_prompt(5))
-    biased = {"temperature": 0.0, "logit_bias": {7: 100.0}, "max_tokens": 1000}
-    found, end = run("moe", case, Sampling(**biased))
-    assert (end, set(found), len(found)) == (End("loop", period=1), {7}, 192)
-    free, end = run("moe", case, Sampling(**{**biased, "max_tokens": 300}, loop_guard=False))
+    case = engine_prompt(loaded("gemma3_text"), text_prompt(5))
+    biased = {"temperature": 0.0, "logit_bias": {7: 100.0}, "max_tokens": 2000}
+    found, end = run("gemma3_text", case, Sampling(**biased))
+    assert (end, set(found), len(found)) == (End("loop", period=1), {7}, LEAST_TOKENS)
+    free, end = run("gemma3_text", case, Sampling(**{**biased, "max_tokens": 300}, loop_guard=False))
     assert (end.reason, len(free)) == ("length", 300)
 
 

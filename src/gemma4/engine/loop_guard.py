@@ -3,23 +3,22 @@
 import numpy as np
 
 LONGEST_PERIOD = 128
-LEAST_REPEATS = 8
-LEAST_TOKENS = 192
+LEAST_TOKENS = 1024
 
 
 class LoopGuard:
-    """Watches generated ids for a block of at most 128 tokens repeated at least 8 times over 192 tokens.
+    """Watches generated ids for a block of at most 128 tokens repeated over 1,024 tokens, 8 times or more.
 
-    Prose, code and tables repeat themselves less; a model caught in a loop passes the mark in a few
-    seconds. For each period the run of tokens that equal the one a period before is counted.
+    What people ask for repeats itself less: a hundred equal lines, a 20 × 20 matrix of zeros. A model
+    caught in a loop passes the mark within a minute or two, also on a CPU. For each period the run of
+    tokens that equal the one a period before is counted.
     """
 
     def __init__(self) -> None:
         self._recent = np.full(LONGEST_PERIOD, -1, dtype=np.int64)  # [0] is the last id
         self._runs = np.zeros(LONGEST_PERIOD, dtype=np.int64)  # [p − 1] for period p
         periods = np.arange(1, LONGEST_PERIOD + 1)
-        # A run of r equal tokens at period p means r + p tokens in repeats.
-        self._limits = np.maximum(LEAST_TOKENS, LEAST_REPEATS * periods) - periods
+        self._limits = LEAST_TOKENS - periods  # a run of r at period p is r + p tokens in repeats
 
     def push(self, token: int) -> int | None:
         """Take the next id; return the period of the loop it completes, or None."""
