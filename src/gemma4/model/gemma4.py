@@ -36,7 +36,7 @@ class Gemma4Body(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        width, eps = config.text.hidden_size, config.text.norm_eps
+        width = config.text.hidden_size
         self.language_model = Decoder(config.text)
         match config.vision:
             case VisionConfig() as vision:
@@ -50,7 +50,7 @@ class Gemma4Body(nn.Module):
                 self.audio_tower = AudioTower(audio)
                 self.embed_audio = Projector(audio.output_size, width, audio.norm_eps)
             case UnifiedAudioConfig() as raw:
-                self.embed_audio = Projector(raw.samples_per_token, width, eps)
+                self.embed_audio = Projector(raw.samples_per_token, width, raw.norm_eps)
 
 
 class Gemma4(nn.Module):
