@@ -112,7 +112,9 @@ def test_an_endless_loop_is_ended_and_said() -> None:
     biased = {"temperature": 0.0, "logit_bias": {7: 100.0}, "max_tokens": 2000}
     found, end = run("gemma3_text", case, Sampling(**biased))
     assert (end, set(found), len(found)) == (End("loop", period=1), {7}, LEAST_TOKENS)
-    free, end = run("gemma3_text", case, Sampling(**{**biased, "max_tokens": 300}, loop_guard=False))
+    free, end = run(
+        "gemma3_text", case, Sampling(**{**biased, "max_tokens": 300}, loop_guard=False)
+    )
     assert (end.reason, len(free)) == ("length", 300)
 
 
@@ -125,6 +127,9 @@ def test_placeholders_and_media_must_fit() -> None:
     assert torch.equal(placed.spans, case.spans)
     with pytest.raises(MediaError, match="4 media placeholders and the media fill 0"):
         place_media(model, case.ids.tolist(), [])
+    places = [model.config.media_tokens.audio] * image.soft_tokens
+    with pytest.raises(MediaError, match=r"medium 0 is of kind image, whose placeholder is \d+"):
+        place_media(model, [5, *places, 9], [image])
     sound = random_audio("e_series", frames=30)
     with pytest.raises(MediaError, match="takes text, image, video but no audio"):
         place_media(model, prompt(5, sound).ids.tolist(), [sound])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..config import MediaTokens
 from ..errors import MediaError
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
 from ..model.gemma4 import Gemma4
@@ -64,7 +65,7 @@ def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> P
     """A prompt for the model: ids whose placeholders the media's soft tokens fill, in order.
 
     Raises:
-        MediaError: another number of placeholders than soft tokens, or a modality the model lacks.
+        MediaError: placeholders and soft tokens differ in number or kind, or the model lacks a modality.
     """
     tensor = torch.tensor(ids, dtype=torch.int64, device=model.device)
     tokens = model.config.media_tokens
@@ -78,6 +79,7 @@ def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> P
         )
     if not media:
         return Prompt(ids=tensor)
+    _check_kinds(tensor[rows].tolist(), media, tokens)
     bidirectional = model.config.text.bidirectional_media and bool(seen.any())
     return Prompt(
         ids=tensor,
@@ -85,6 +87,20 @@ def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> P
         soft_tokens=encode_media(model, media),
         spans=number_spans(seen) if bidirectional else None,
     )
+
+
+def _check_kinds(placed: list[int], media: Sequence[Medium], tokens: MediaTokens) -> None:
+    """Refuse an image in the places of a sound: same in number, it would be read as one."""
+    start = 0
+    for number, medium in enumerate(media):
+        kind, wanted = medium.usage.kind, getattr(tokens, medium.usage.kind)
+        found = set(placed[start : start + medium.soft_tokens])
+        if found != {wanted}:
+            raise MediaError(
+                f"medium {number} is of kind {kind}, whose placeholder is {wanted}, but the ids have "
+                f"{sorted(found)} in its places; give the media in the order of the ids"
+            )
+        start += medium.soft_tokens
 
 
 def number_spans(seen: Tensor) -> Tensor:
