@@ -60,10 +60,9 @@ def make_reference(directory: Path, dtype: torch.dtype):
         },
     )
     torch.manual_seed(0)
-    model = Gemma4ForCausalLM._from_config(config, attn_implementation="sdpa")
-    model = model.to(dtype).eval().requires_grad_(False)
-    model.save_pretrained(directory)
-    return model
+    Gemma4ForCausalLM._from_config(config).to(dtype).save_pretrained(directory)
+    model = Gemma4ForCausalLM.from_pretrained(directory, dtype=dtype)
+    return model.eval().requires_grad_(False)
 
 
 def load_ours(directory: Path, dtype: torch.dtype) -> Gemma4:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-QUERY_BLOCK = 512
+QUERY_BLOCK = 128  # a block skips the keys after it: faster than longer ones, down to here
 
 
 def visible(
@@ -111,13 +111,15 @@ def softmax_attention(
     num_tokens, num_heads, head_dim = query.shape
     num_kv_heads = key.shape[1]
     group = num_heads // num_kv_heads
-    # The heads that share a kv head become rows of one attention: keys are read once, not once a head.
-    rows = query.view(num_tokens, num_kv_heads, group, head_dim)
-    rows = rows.permute(1, 2, 0, 3).reshape(1, num_kv_heads, group * num_tokens, head_dim)
-    if mask is not None and group > 1:
-        mask = mask.repeat(group, 1)  # [group · T, S]
+    grouped = query.view(num_tokens, num_kv_heads, group, head_dim).permute(1, 2, 0, 3)
+    key, value = key.transpose(0, 1)[:, None], value.transpose(0, 1)[:, None]  # [K, 1, S, H]
+    if num_tokens == 1:
+        # The heads that share keys become rows of one attention: keys are read once, not once a head.
+        rows = grouped.reshape(num_kv_heads, 1, group, head_dim)
+        out = F.scaled_dot_product_attention(rows, key, value, attn_mask=mask, scale=scale)
+        return out.reshape(1, num_heads, head_dim)
+    shape = (num_kv_heads, group, key.shape[2], head_dim)
     out = F.scaled_dot_product_attention(
-        rows, key.transpose(0, 1)[None], value.transpose(0, 1)[None], attn_mask=mask, scale=scale
+        grouped, key.expand(shape), value.expand(shape), attn_mask=mask, scale=scale
     )
-    out = out.view(num_kv_heads, group, num_tokens, head_dim).permute(2, 0, 1, 3)
-    return out.reshape(num_tokens, num_heads, head_dim)
+    return out.permute(2, 0, 1, 3).reshape(num_tokens, num_heads, head_dim)
