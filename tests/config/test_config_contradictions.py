@@ -88,7 +88,11 @@ CASES: list[tuple[str, dict[str, object], str]] = [
         {"text_config__hidden_activation": "relu"},
         "= 'relu' is not supported; supported: g",
     ),
-    ("31b-it", {"tie_word_embeddings": False}, "tie_word_embeddings = False is not supported"),
+    (
+        "31b-it",
+        {"tie_word_embeddings": "no"},
+        "tie_word_embeddings = 'no' is neither true nor false",
+    ),
     (
         "31b-it",
         {"text_config__use_bidirectional_attention": "all"},

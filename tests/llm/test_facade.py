@@ -198,3 +198,11 @@ def test_the_id_that_ends_an_answer_leaves_no_text(llm: gemma4.LLM, stop: int) -
 def test_a_model_in_the_working_directory_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_base_directory())
     assert gemma4.load(".").info.name == "tiny-base"
+
+
+def test_an_answer_can_be_had_again_by_the_seed_it_reports(llm: gemma4.LLM) -> None:
+    first = llm.chat("Hello", max_tokens=8)
+    seed = first.finished.sampling.seed
+    assert seed is not None
+    assert llm.chat("Hello", max_tokens=8, seed=seed).text == first.text
+    assert llm.chat("Hello", max_tokens=1, temperature=0.0).finished.sampling.seed is None

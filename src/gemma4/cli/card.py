@@ -11,7 +11,6 @@ from ..hub.selection import label_of_file
 from ..llm.assets import read_defaults, read_template
 from ..text.template import JinjaTemplate
 from ..weights.checkpoint import Checkpoint
-from ..weights.gguf_file import open_gguf
 from ..weights.open_checkpoint import open_checkpoint
 from ..weights.table import tensor_table
 from ..weights.table_entry import Role, TensorKind
@@ -101,10 +100,8 @@ def _sampling_card(checkpoint: Checkpoint) -> dict[str, Any] | None:
 def _licence(checkpoint: Checkpoint, manifest: Manifest | None) -> str | None:
     if manifest is not None:
         return manifest.licence
-    if checkpoint.path.suffix == ".gguf":
-        found = open_gguf(checkpoint.path).metadata.get("general.license")
-        return None if found is None else str(found)
-    return None
+    found = checkpoint.metadata.get("general.license")
+    return None if found is None else str(found)
 
 
 def _encodings(checkpoint: Checkpoint) -> dict[str, int]:

@@ -14,7 +14,6 @@ from ..text.template_choice import template_source_from_directory
 from ..text.tokenizer import Tokenizer, tokenizer_from_directory
 from ..text.tokenizer_gguf import tokenizer_from_gguf
 from ..weights.checkpoint import Checkpoint
-from ..weights.gguf_file import open_gguf
 
 GGUF_TEMPLATE = "tokenizer.chat_template"
 
@@ -37,7 +36,7 @@ def read_tokenizer(checkpoint: Checkpoint, vocab_size: int) -> tuple[Tokenizer, 
         tokenizer = packaged_tokenizer()
         notes = ("the checkpoint came with no tokenizer; the packaged one of Gemma 4 is used",)
     elif path.suffix == ".gguf":
-        tokenizer = tokenizer_from_gguf(open_gguf(path).metadata, origin=str(path))
+        tokenizer = tokenizer_from_gguf(checkpoint.metadata, origin=str(path))
     else:
         tokenizer = tokenizer_from_directory(path.parent)
     # Gemma 3's text models share a tokenizer with larger ones, whose <image_soft_token> they lack.
@@ -72,7 +71,7 @@ def read_template_source(checkpoint: Checkpoint) -> str | None:
         return None
     if path.suffix != ".gguf":
         return template_source_from_directory(path.parent)
-    source = open_gguf(path).metadata.get(GGUF_TEMPLATE)
+    source = checkpoint.metadata.get(GGUF_TEMPLATE)
     if source is not None and not isinstance(source, str):
         raise CheckpointError(f"{GGUF_TEMPLATE} in {path} is no text; fetch the file again")
     return source
@@ -89,5 +88,5 @@ def read_defaults(checkpoint: Checkpoint) -> GenerationDefaults:
     if path is None:
         return GenerationDefaults()
     if path.suffix == ".gguf":
-        return read_gguf_generation(open_gguf(path).metadata, path)
+        return read_gguf_generation(checkpoint.metadata, path)
     return load_generation_config(path)

@@ -30,6 +30,7 @@ def load(
     dtype: str = "auto",
     context: int | None = None,
     projector: str | Path | None = None,
+    text_only: bool = False,
     store: str | Path | None = None,
 ) -> LLM:
     """Load a downloaded model by name, or a directory, a `.gguf` or a `.safetensors` file.
@@ -39,6 +40,7 @@ def load(
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
         context: tokens that prompt and answer may have together; None: all the model was made for.
         projector: the mmproj file of a GGUF model; None takes the one beside it.
+        text_only: leave a GGUF model's mmproj alone.
         store: the folder of downloaded models; None: the one that the command line uses when no
             environment variable names another.
 
@@ -48,7 +50,7 @@ def load(
     started = time.perf_counter()
     place = default_store() if store is None else Path(store)
     path = resolve(str(name_or_path), Store(place))
-    checkpoint = open_checkpoint(path, projector=projector)
+    checkpoint = open_checkpoint(path, projector=projector, text_only=text_only)
     config = _target_config(checkpoint)
     limit = _context(config, context)
     placement = choose_placement(checkpoint, device, dtype)

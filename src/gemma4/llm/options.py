@@ -1,5 +1,6 @@
 """Settings of one request as keyword arguments: what is not given comes from the checkpoint."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
@@ -7,6 +8,8 @@ from typing import Any, TypedDict
 from ..config.generation import GenerationDefaults
 from ..engine.sampling import Sampling
 from ..errors import SamplingError
+
+SEED_BITS = 32  # short enough to be typed again
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -30,7 +33,9 @@ class SamplingOptions(TypedDict, total=False):
 
 
 def effective(defaults: Sampling, options: Mapping[str, Any]) -> Sampling:
-    """The checkpoint's settings with the caller's put over them.
+    """The checkpoint's settings with the caller's put over them; a seed is drawn where none is given.
+
+    The seed stands in the answer, so that every answer can be had again.
 
     Raises:
         SamplingError: an option is unknown or out of range.
@@ -39,7 +44,10 @@ def effective(defaults: Sampling, options: Mapping[str, Any]) -> Sampling:
     if unknown:
         known = ", ".join(SamplingOptions.__annotations__)
         raise SamplingError(f"unknown option {unknown[0]!r}; known are {known}")
-    return replace(defaults, **options)
+    sampling = replace(defaults, **options)
+    if sampling.seed is None and sampling.temperature > 0.0:
+        return replace(sampling, seed=secrets.randbits(SEED_BITS))
+    return sampling
 
 
 def recommended(defaults: GenerationDefaults) -> tuple[Sampling, tuple[str, ...]]:

@@ -89,8 +89,8 @@ def _events(request: Request, steps: Iterator[Choice | End]) -> Iterator[Event]:
                     yield from request.decoder.stop(step.stop_id)
         if request.decoder.stopped_by is not None:
             break
-    reason, detail = _finish(request, progress.end)
-    yield from request.decoder.finish(reason)
+    yield from request.decoder.finish(_finish(request, progress.end)[0])
+    reason, detail = _finish(request, progress.end)  # text held back may have been a stop string
     if reason == "stop" and request.decoder.num_calls:
         reason = "tool_calls"
     yield _finished(request, progress, reason, detail)

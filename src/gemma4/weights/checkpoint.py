@@ -1,8 +1,10 @@
 """What an opened checkpoint is, whatever its file format."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ..config import DrafterConfig, ModelConfig
 from .source import TensorSource
@@ -26,6 +28,7 @@ class Checkpoint:
         chat_template: chat_template.jinja, chat_template.json or tokenizer_config.json, or the .gguf
             whose metadata holds it; None: it came with none.
         generation_config: generation_config.json, or the .gguf; None: it came with none.
+        metadata: of a .gguf, read once; empty for a directory.
         notes: what the user may want to know, one sentence each.
     """
 
@@ -36,4 +39,5 @@ class Checkpoint:
     tokenizer: Path | None
     chat_template: Path | None
     generation_config: Path | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

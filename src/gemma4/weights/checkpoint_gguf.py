@@ -88,6 +88,7 @@ def open_gguf_checkpoint(
         tokenizer=path if "tokenizer.ggml.tokens" in file.metadata else None,
         chat_template=path if has_template else None,
         generation_config=path,
+        metadata=file.metadata,
         notes=tuple(notes),
     )
 
