@@ -129,8 +129,8 @@ class _Assembly:
             zero_point=zero_point,
             group_index=self._read_group_index(shape, groups),
         )
-        nbytes = sum(part.nbytes for part in self.parts.values() if part is not None)
-        return PackedTensor(name=self.name, shape=shape, weight=weight, nbytes=nbytes)
+        stretches = tuple(part.data for part in self.parts.values() if part is not None)
+        return PackedTensor(name=self.name, shape=shape, weight=weight, stretches=stretches)
 
     def _read_shape(self) -> tuple[int, ...]:
         part = self.parts["shape"]

@@ -1,8 +1,8 @@
 """Fills a model on the meta device from a checkpoint, strictly and without copies where it can.
 
 A tensor that is stored in the dtype asked for stays where it is, in the mapped file. Another is
-converted on its own, so the file is never in memory twice. Tables of per-layer embeddings are never
-read whole: a token reads its rows.
+converted on its own, and the file's pages leave memory at once, so nothing is in memory twice.
+Tables of per-layer embeddings are never read whole: a token reads its rows.
 """
 
 from collections import Counter

@@ -62,12 +62,36 @@ def expect_whole_read(data: Bytes) -> None:
         _advise(data, mmap.MADV_NORMAL)
 
 
+def drop_pages(data: Bytes) -> None:
+    """Tell the system that the whole pages in this stretch of a mapped file are not needed any more.
+
+    They leave this process's memory, not the system's cache, and are read again when they are touched.
+    What was written to them is lost, so nobody may hold a view that they might write to.
+    """
+    if sys.platform == "win32":
+        return
+    root, file_map = _map_of(data)
+    if file_map is None:
+        return
+    start = data.ctypes.data - root.ctypes.data
+    first, last = -(-start // mmap.PAGESIZE), (start + data.size) // mmap.PAGESIZE
+    if last > first:
+        length = (last - first) * mmap.PAGESIZE
+        file_map.madvise(mmap.MADV_DONTNEED, first * mmap.PAGESIZE, length)
+
+
 def _advise(data: Bytes, advice: int) -> None:
     """Give advice on whole pages around `data`, a view of what `map_file` returned."""
-    root = data.base if isinstance(data.base, np.ndarray) else data
-    file_map = getattr(root.base, "obj", None)  # numpy holds the map by a memoryview
-    if not data.size or not isinstance(file_map, mmap.mmap):
+    root, file_map = _map_of(data)
+    if not data.size or file_map is None:
         return
     start = data.ctypes.data - root.ctypes.data
     page_start = start // mmap.PAGESIZE * mmap.PAGESIZE
     file_map.madvise(advice, page_start, start + data.size - page_start)
+
+
+def _map_of(data: Bytes) -> tuple[Bytes, mmap.mmap | None]:
+    """The whole file that `data` is a view of, and its map; None if it is in ordinary memory."""
+    root: Bytes = data.base if isinstance(data.base, np.ndarray) else data
+    file_map = getattr(root.base, "obj", None)  # numpy holds the map by a memoryview
+    return root, file_map if isinstance(file_map, mmap.mmap) else None

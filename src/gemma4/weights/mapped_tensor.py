@@ -1,6 +1,7 @@
 """A tensor whose bytes lie in one stretch of a mapped file, plain or in blocks."""
 
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
 from math import prod
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..quant import Bytes, TensorFormat, dequantize
-from .mapped_file import expect_scattered_reads, expect_whole_read
+from .mapped_file import drop_pages, expect_scattered_reads, expect_whole_read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -26,6 +27,7 @@ class MappedTensor:
     shape: tuple[int, ...]
     format: TensorFormat
     data: Bytes
+    _given_out: list[weakref.ref[Bytes]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def encoding(self) -> str:
@@ -49,14 +51,17 @@ class MappedTensor:
     def read(self, dtype: torch.dtype | None = None) -> Tensor:
         """Read the whole tensor; see `StoredTensor.read`.
 
-        Where a file's header leaves the numbers misaligned, also a plain tensor is copied.
+        Where a file's header leaves the numbers misaligned, also a plain tensor is copied. After a
+        copy the file's pages leave memory, unless somebody holds a view of them.
         """
         expect_whole_read(self.data)
         if self.format.dtype is None:
-            values = dequantize(self.raw, self.format, dtype or torch.float32)
-            return values.view(self.shape)
-        plain = self._plain(self.format.dtype)
-        return plain if dtype is None else plain.to(dtype)
+            values = dequantize(self.raw, self.format, dtype or torch.float32).view(self.shape)
+        else:
+            values = self._plain(self.format.dtype)
+            values = values if dtype is None else values.to(dtype)
+        self._drop_pages()
+        return values
 
     def rows(self, index: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Read rows of the first dimension; see `StoredTensor.rows`.
@@ -68,6 +73,7 @@ class MappedTensor:
         check_rows(self.name, flat, self.shape[0] if self.shape else 0)
         expect_scattered_reads(self.data)
         found = self.data.reshape(self.shape[0], -1)[flat.numpy()]  # bytes, copied
+        self._drop_pages()  # a table's rows would gather in memory, page by page
         shape = (*index.shape, *self.shape[1:])
         if self.format.dtype is not None:
             plain = torch.from_numpy(found.reshape(-1)).view(self.format.dtype)
@@ -78,8 +84,18 @@ class MappedTensor:
     def _plain(self, dtype: torch.dtype) -> Tensor:
         """The values as they lie in the file, without a copy where they are aligned."""
         aligned = self.data.ctypes.data % dtype.itemsize == 0
-        data = self.data if aligned else self.data.copy()
+        data = self.data[:] if aligned else self.data.copy()
+        if aligned:
+            self._given_out[:] = [*self._views(), weakref.ref(data)]
         return torch.from_numpy(data).view(dtype).view(self.shape)
+
+    def _views(self) -> list[weakref.ref[Bytes]]:
+        """Those views of the file that a tensor still holds: what is written to them must stay."""
+        return [view for view in self._given_out if view() is not None]
+
+    def _drop_pages(self) -> None:
+        if not self._views():
+            drop_pages(self.data)
 
 
 def check_rows(name: str, index: Tensor, limit: int) -> None:

@@ -6,7 +6,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..quant import PackedWeight
+from ..quant import Bytes, PackedWeight
+from .mapped_file import drop_pages
 from .mapped_tensor import check_rows
 
 
@@ -18,22 +19,33 @@ class PackedTensor:
         name: of the weight, without the ending `_packed`.
         shape: [out, in] or [E, out, in].
         weight: the parts, views of the mapped file, with the leading dimensions as one.
-        nbytes: of all parts in the file.
+        stretches: uint8, where in the mapped file the parts lie.
     """
 
     name: str
     shape: tuple[int, ...]
     weight: PackedWeight
-    nbytes: int
+    stretches: tuple[Bytes, ...]
 
     @property
     def encoding(self) -> str:
         """Always "W4A16"."""
         return "W4A16"
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parts in the file."""
+        return sum(stretch.nbytes for stretch in self.stretches)
+
     def read(self, dtype: torch.dtype | None = None) -> Tensor:
-        """Read the whole weight, float32 if not told otherwise; see `StoredTensor.read`."""
-        return self.weight.dequantize(dtype or torch.float32).view(self.shape)
+        """Read the whole weight, float32 if not told otherwise; see `StoredTensor.read`.
+
+        The file's pages leave memory afterwards; the parts are nowhere changed in place.
+        """
+        values = self.weight.dequantize(dtype or torch.float32).view(self.shape)
+        for stretch in self.stretches:
+            drop_pages(stretch)
+        return values
 
     def rows(self, index: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Read rows of the first dimension; see `StoredTensor.rows`.
