@@ -161,6 +161,21 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert process.stderr == b""
 
 
+@pytest.mark.parametrize(("option", "shown"), [("--pieces", "'\\u4f60'"), ("--json", '"\\u4f60"')])
+def test_a_stream_that_lacks_a_character_shows_its_escape(option: str, shown: str) -> None:
+    """Such a stream once ended an answer with a traceback; JSON must stay JSON as well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gemma4", "tokenize", option, "你 😀"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert shown in done.stdout.decode("ascii")
+    if option == "--json":
+        assert json.loads(done.stdout)["pieces"] == ["你", " 😀"]
+
+
 @pytest.mark.parametrize(
     ("environ", "field", "value"),
     [

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     """
     words = (sys.argv[1:] if arguments is None else list(arguments)) or ["-h"]
     settings = read_settings(os.environ if environ is None else environ)
+    _print_anything()
     try:
         code = make_app()(
             words, obj=Session(settings=settings), prog_name="gemma4", standalone_mode=False
@@ -89,6 +91,13 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     except Exception as error:
         return _report(error, words, settings)
     return code if isinstance(code, int) else 0
+
+
+def _print_anything() -> None:
+    """Let a stream whose encoding lacks a character show its escape, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _report(error: Exception, words: Sequence[str], settings: Settings) -> int:

@@ -54,7 +54,7 @@ class Output:
 
     def data(self, value: object) -> None:
         """Print one JSON document on one line."""
-        self.result(json.dumps(value, ensure_ascii=False))
+        self.result(_as_json(value, self.stdout))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in columns, as wide as their widest cell."""
@@ -77,7 +77,7 @@ class Output:
             needed, limit = getattr(error, "needed", None), getattr(error, "limit", None)
             if needed is not None:
                 report |= {"needed": needed, "limit": limit}
-            self._say(json.dumps({"error": report}, ensure_ascii=False))
+            self._say(_as_json({"error": report}, self.stderr))
         else:
             self._say(f"{self.paint('error:', 'red', self.stderr)} {' '.join(message.split())}")
 
@@ -90,6 +90,12 @@ class Output:
     def _say(self, text: str) -> None:
         self.stderr.write(text + "\n")
         self.stderr.flush()
+
+
+def _as_json(value: object, stream: TextIO) -> str:
+    """A document whose every character the stream's encoding has."""
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return json.dumps(value, ensure_ascii=encoding != "utf8")
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
