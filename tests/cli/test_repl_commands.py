@@ -161,7 +161,11 @@ def test_a_dropped_path_with_a_slash_in_front_is_a_question(
         ("/think maybe", InputError, "/think maybe: give on or off"),
         ("/set colour red", Gemma4Error, "there is no setting 'colour'; known: temperature"),
         ("/set top_p 7", Gemma4Error, "top_p=7.0 is out of range; give 0 to 1"),
-        ("/stats", InputError, "there is no answer yet: ask something first"),
+        (
+            "/stats",
+            InputError,
+            "there is no whole answer to the last question: ask something first",
+        ),
         ("/save", InputError, "a path is missing; write /save FILE"),
         ("/load gone.json", InputError, "gone.json is no file; give one that /save has written"),
     ],
@@ -251,6 +255,15 @@ def test_leaving_helping_and_stats(chat: ChatSession) -> None:
         assert f"{command} " in f"{shown} "
     enter(chat, "go")
     assert enter(chat, "/stats")[0] == "model      scripted"
+
+
+def test_stats_are_never_those_of_an_earlier_answer(chat: ChatSession, llm: ScriptedLLM) -> None:
+    llm.replies = [Reply(), Reply(error=KeyboardInterrupt())]
+    enter(chat, "first")
+    with pytest.raises(KeyboardInterrupt):
+        enter(chat, "second")
+    with pytest.raises(InputError, match="no whole answer to the last question"):
+        enter(chat, "/stats")
 
 
 def test_help_and_the_commands_themselves_agree() -> None:

@@ -69,7 +69,7 @@ def _setting(chat: ChatSession, key: str) -> tuple[str, str, str]:
 def show_stats(chat: ChatSession) -> Lines:
     """What was done for the last answer."""
     if chat.last is None:
-        raise InputError("there is no answer yet: ask something first")
+        raise InputError("there is no whole answer to the last question: ask something first")
     return tuple(stats_lines(chat.last))
 
 

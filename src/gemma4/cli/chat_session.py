@@ -5,6 +5,7 @@ an error leaves the conversation as it was.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..engine.sampling import Sampling
@@ -29,7 +30,7 @@ class ChatSession:
         exchanges: what was said, oldest first.
         attached: media that go with the next question.
         unanswered: the last question, if it failed or was stopped before an answer.
-        last: how the last answer ended; None before the first.
+        last: how the last answer ended; None before the first, and after one that was stopped.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class ChatSession:
 
     @property
     def sampling(self) -> Sampling:
-        """The settings in effect."""
-        return effective(self.llm.defaults, self.options)
+        """The settings in effect; where no seed is set, each answer draws its own."""
+        return replace(self.llm.defaults, **self.options)
 
     def events(
         self, message: Message, before: Sequence[Exchange], on_prefill: OnPrefill | None

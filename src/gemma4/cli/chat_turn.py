@@ -56,7 +56,7 @@ class Turn:
 
     def events(self, on_prefill: OnPrefill | None = None) -> Iterator[Event]:
         """Ask, and give out the events; at the end the exchange joins the conversation."""
-        self._chat.unanswered = self.message
+        self._chat.unanswered, self._chat.last = self.message, None
         for event in self._chat.events(self.message, self._before, on_prefill):
             match event:
                 case ContentDelta():
