@@ -8,10 +8,12 @@ import torch
 from run_cli import Run
 from safetensors.torch import save_file
 
+import gemma4.cli.fit as fit_command
 from gemma4.config.huggingface_writer import write_config
 from gemma4.config.model import ModelConfig
 from gemma4.config.published import GEMMA3_270M
 from gemma4.config.text import TextConfig
+from gemma4.fit.machine import Machine
 from gemma4.weights.table import tensor_table
 
 TINY_TEXT = TextConfig(
@@ -46,7 +48,7 @@ def test_without_a_model_every_size_stands_in_the_table(run: Run) -> None:
     outcome = run("fit")
     lines = outcome.out.splitlines()
     assert outcome.code == 0
-    assert lines[0].split()[:3] == ["MODEL", "QUANT", "DOWNLOAD"]
+    assert lines[0].split()[:5] == ["MODEL", "QUANT", "RUNS", "IN", "DOWNLOAD"]
     assert len(lines) == 1 + 6 * 3
     assert [line.split()[1] for line in lines[1:4]] == ["bf16", "q8_0", "q4_0"]
     assert "of memory free, of" in outcome.err
@@ -75,6 +77,29 @@ def test_users_and_the_precision_of_keys_and_values_count(run: Run) -> None:
 def test_the_tag_and_the_option_choose_the_quantization(run: Run) -> None:
     assert json.loads(run("fit", "e2b:qat-q4_0", "--json").out)["quantization"] == "q4_0"
     assert json.loads(run("fit", "e2b", "--quant", "fp32", "--json").out)["run_dtype"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "words", "dtype"),
+    [
+        (24, (), "float32"),  # 2.76 billion values take 11 GB
+        (20, (), "bfloat16"),
+        (20, ("--text-only",), "float32"),  # 2.28 billion values take 9.1 GB
+        (24, ("--quant", "bf16"), "bfloat16"),
+    ],
+)
+def test_quantized_weights_are_counted_in_the_dtype_that_free_memory_allows(
+    run: Run, monkeypatch: pytest.MonkeyPatch, gigabytes: int, words: tuple[str, ...], dtype: str
+) -> None:
+    machine = Machine(total_bytes=32 * 10**9, available_bytes=gigabytes * 10**9)
+    monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
+    words = ("fit", "e2b", *(words if "--quant" in words else (*words, "--quant", "q4_0")))
+    report = json.loads(run(*words, "--json").out)
+    assert report["run_dtype"] == dtype
+    assert report["weights_bytes"] == (402_653_184 + 1_877_105_955) * (
+        4 if dtype == "float32" else 2
+    )
+    assert run(*words).out.splitlines()[1].split()[2] == dtype
 
 
 def test_text_only_leaves_the_towers_out(run: Run) -> None:

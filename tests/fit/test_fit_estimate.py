@@ -23,8 +23,10 @@ def report(
 ) -> FitReport:
     chosen = QUANTIZATIONS[quantization]
     config = PUBLISHED_MODELS[name]
-    wanted = replace(Job(run_dtype=chosen.run_dtype), **job)  # type: ignore[arg-type]  # fields of Job
-    return estimate_fit(config, estimate_weights(config, chosen), wanted, machine)
+    default = Job(run_dtype=chosen.run_dtype or "bfloat16")
+    wanted = replace(default, **job)  # type: ignore[arg-type]  # fields of Job
+    weights = estimate_weights(config, chosen, "bfloat16")
+    return estimate_fit(config, weights, wanted, machine)
 
 
 def test_the_peak_is_the_sum_of_its_parts() -> None:
@@ -63,7 +65,12 @@ def test_without_media_the_towers_take_nothing() -> None:
 
 def test_the_runtime_without_a_tokenizer_is_smaller() -> None:
     saved = report("e2b").runtime_bytes - report("e2b", tokenizer=False).runtime_bytes
-    assert saved == 321 * 2**20
+    assert saved == (128 + 162) * 2**20
+
+
+def test_new_tensors_take_over_what_building_the_tokenizer_left() -> None:
+    in_place, expanded = report("31b", "bf16"), report("31b", "q4_0")
+    assert in_place.runtime_bytes - expanded.runtime_bytes == 162 * 2**20
 
 
 def test_a_gpu_is_judged_by_its_own_memory() -> None:

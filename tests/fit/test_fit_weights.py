@@ -54,23 +54,28 @@ def test_the_catalog_says_the_sizes_that_the_tensors_have(member: object) -> Non
 
 
 def test_bfloat16_takes_two_bytes_and_the_table_stays_on_disk() -> None:
-    weights = estimate_weights(PUBLISHED_MODELS["e2b"], QUANTIZATIONS["bf16"])
+    weights = estimate_weights(PUBLISHED_MODELS["e2b"], QUANTIZATIONS["bf16"], "bfloat16")
     assert weights.file_bytes == 2 * TOTALS["e2b"]
     assert weights.disk_bytes == 2 * 2_348_810_240
     assert weights.media_bytes == 2 * (168_544_704 + 307_184_384)
     assert weights.text_bytes == 2 * (402_653_184 + 1_877_105_955)
-    assert weights.passing_bytes == 0
+    assert weights.copied_bytes == 0
 
 
 def test_quantized_matrices_are_expanded_but_downloaded_small() -> None:
-    weights = estimate_weights(PUBLISHED_MODELS["31b"], QUANTIZATIONS["q4_0"])
-    plain = estimate_weights(PUBLISHED_MODELS["31b"], QUANTIZATIONS["bf16"])
+    weights = estimate_weights(PUBLISHED_MODELS["31b"], QUANTIZATIONS["q4_0"], "bfloat16")
+    wide = estimate_weights(PUBLISHED_MODELS["31b"], QUANTIZATIONS["q4_0"], "float32")
+    plain = estimate_weights(PUBLISHED_MODELS["31b"], QUANTIZATIONS["bf16"], "bfloat16")
     assert weights.text_bytes == plain.text_bytes
     assert weights.media_bytes == plain.media_bytes  # towers stay in bfloat16
     linear, embedding, vectors = 29_286_727_680, 1_409_286_144, 1_331_516
     text = linear * 18 // 32 + embedding * 210 // 256 + vectors * 4
     assert weights.file_bytes == text + plain.media_bytes
-    assert weights.passing_bytes == text
+    assert weights.copied_bytes == weights.text_bytes
+    # In float32 the towers are expanded too; the vectors are stored so and stay in the file.
+    assert wide.text_bytes == 2 * weights.text_bytes
+    assert wide.copied_bytes == 4 * (linear + embedding) + 2 * plain.media_bytes
+    assert wide.file_bytes == weights.file_bytes
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_a_checkpoint_at_hand_is_counted_as_it_is_stored() -> None:
     assert weights.text_bytes == 20 + 32 * 2
     assert weights.media_bytes == 5 * 2
     assert weights.disk_bytes == 68
-    assert weights.passing_bytes == 18 + 20
+    assert weights.copied_bytes == 32 * 2 + 5 * 2
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:

@@ -1,13 +1,18 @@
 """Where and in what dtype a checkpoint runs, told from how its tensors are stored."""
 
+import re
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from gemma4.llm.placement import choose_placement
+import gemma4.llm.placement as placement
+from gemma4.errors import EnvironmentFault
+from gemma4.fit.machine import Machine
+from gemma4.llm.placement import Placement, choose_placement, explaining_memory
 
 BYTES = {"F32": 4, "F16": 2, "BF16": 2, "Q4_0": 0.5625}
 
@@ -48,3 +53,59 @@ def test_a_few_wide_matrices_do_not_widen_the_rest() -> None:
 def test_half_precision_and_blocks_expand_on_the_cpu() -> None:
     assert chosen({"a": Stored((64, 64), "F16")}) is torch.float32
     assert chosen({"a": Stored((64, 64), "Q4_0"), "b": Stored((9, 9), "BF16")}) is torch.float32
+
+
+@pytest.mark.parametrize(("free", "expected"), [(800, torch.float32), (799, torch.bfloat16)])
+def test_blocks_expand_to_float32_where_that_takes_half_of_the_free_memory(
+    monkeypatch: pytest.MonkeyPatch, free: int, expected: torch.dtype
+) -> None:
+    machine = Machine(total_bytes=1000, available_bytes=free)
+    monkeypatch.setattr(placement, "read_memory", lambda: machine)
+    table = "model.language_model.embed_tokens_per_layer.weight"
+    assert chosen({"a": Stored((10, 10), "Q4_0"), table: Stored((99, 99), "Q4_0")}) is expected
+
+
+def run_out(error: Exception) -> None:
+    """Fail with it while loading weights of 3 GiB in bfloat16 into 2 GiB of free memory."""
+    tensors = {"a": Stored((3, 2**29), "BF16")}
+    source = SimpleNamespace(tensors=tensors)
+    checkpoint = SimpleNamespace(path=Path("big.gguf"), source=source)
+    with explaining_memory(checkpoint, Placement(torch.device("cpu"), torch.bfloat16)):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 3.00 GiB for an array"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+    ids=["numpy", "cuda", "torch"],
+)
+def test_running_out_of_memory_is_one_sentence_with_figures_and_remedy(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    machine = Machine(total_bytes=2**32, available_bytes=2**31)
+    monkeypatch.setattr(placement, "read_memory", lambda: machine)
+    expected = (
+        "big.gguf does not fit in memory: its weights take 3.0 GiB in bfloat16, and 2.0 GiB were "
+        "free on cpu; close other programs or take a smaller model (`gemma4 fit` says which fit)"
+    )
+    with pytest.raises(EnvironmentFault, match=f"^{re.escape(expected)}$"):
+        run_out(error)
+
+
+def test_what_torch_says_when_memory_runs_out_is_understood() -> None:
+    source = SimpleNamespace(tensors={})
+    checkpoint = SimpleNamespace(path=Path("big.gguf"), source=source)
+    with (
+        pytest.raises(EnvironmentFault, match=r"big\.gguf does not fit in memory"),
+        explaining_memory(checkpoint, Placement(torch.device("cpu"), torch.float32)),
+    ):
+        torch.empty(2**50)
+
+
+def test_other_errors_pass_unchanged() -> None:
+    with pytest.raises(RuntimeError, match=r"^shapes do not match$"):
+        run_out(RuntimeError("shapes do not match"))

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ..catalog import FAMILY, FamilyMember, Tag, is_known_name, parse_name
+from ..catalog import FAMILY, Tag, is_known_name, parse_name
 from ..config import DrafterConfig, ModelConfig
 from ..errors import InputError
 from ..fit.estimate import FitReport, Job, estimate_fit
+from ..fit.expansion import expanded_dtype
 from ..fit.kv import KV_ENCODINGS
 from ..fit.machine import Machine, read_machine
 from ..fit.precision import Quantization, find_quantization
+from ..fit.tensors import count_resident_values
 from ..fit.weights import (
     StoredWeights,
     WeightsEstimate,
@@ -28,6 +30,7 @@ _TABLE_QUANTIZATIONS = ("bf16", "q8_0", "q4_0")
 _HEADER = (
     "MODEL",
     "QUANT",
+    "RUNS IN",
     "DOWNLOAD",
     "WEIGHTS",
     "MEDIA",
@@ -49,6 +52,15 @@ class Candidate:
     config: ModelConfig
     weights: WeightsEstimate
     run_dtype: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """How a model is to be loaded, as far as the dtype it runs in depends on it."""
+
+    quant: str | None
+    media: bool
+    available_bytes: int
 
 
 def fit(
@@ -74,8 +86,9 @@ def fit(
     """Say what a model takes in memory, exactly, and whether this machine has it.
 
     Nothing is downloaded or loaded. A model on disk is counted in the encodings of its files, any
-    other from its published shapes. Quantized weights are expanded when loaded; DOWNLOAD is what they
-    take on disk. LONGEST is the longest context that fits.
+    other from its published shapes. Quantized weights are expanded when loaded, to float32 if that
+    takes at most half of the free memory; DOWNLOAD is what they take on disk. LONGEST is the longest
+    context that fits.
 
     \b
     Examples:
@@ -86,8 +99,9 @@ def fit(
     """
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
-    candidates = list_candidates(session, model, quant)
     machine = read_machine()
+    planned = Planned(quant=quant, media=not text_only, available_bytes=machine.available_bytes)
+    candidates = list_candidates(session, model, planned)
     reports = []
     for candidate in candidates:
         limit = candidate.config.text.max_positions
@@ -110,16 +124,16 @@ def fit(
     _explain(out, machine, reports)
 
 
-def list_candidates(session: Session, model: str | None, quant: str | None) -> list[Candidate]:
+def list_candidates(session: Session, model: str | None, planned: Planned) -> list[Candidate]:
     """What to estimate: every size in the usual quantizations, or the one model that was named.
 
     Raises:
         ModelNotFoundError, ConfigError, CheckpointError: no such model, or one that is not usable.
     """
     if model is None:
-        names = _TABLE_QUANTIZATIONS if quant is None else (quant,)
+        names = _TABLE_QUANTIZATIONS if planned.quant is None else (planned.quant,)
         return [
-            _published(member.name, member, find_quantization(name))
+            _published(member.name, member.config, find_quantization(name), planned)
             for member in FAMILY
             for name in names
         ]
@@ -127,8 +141,9 @@ def list_candidates(session: Session, model: str | None, quant: str | None) -> l
     if path is None:
         named = parse_name(model)
         default = "q4_0" if named.tag == Tag.QAT_Q4_0 else "bf16"
-        return [_published(named.text, named.member, find_quantization(quant or default))]
-    return [_stored(model, path, quant)]
+        quantization = find_quantization(planned.quant or default)
+        return [_published(named.text, named.member.config, quantization, planned)]
+    return [_stored(model, path, planned)]
 
 
 def _find_files(session: Session, model: str) -> Path | None:
@@ -140,34 +155,33 @@ def _find_files(session: Session, model: str) -> Path | None:
     return resolve(model, session.store)
 
 
-def _published(name: str, member: FamilyMember, quantization: Quantization) -> Candidate:
+def _published(
+    name: str, config: ModelConfig, quantization: Quantization, planned: Planned
+) -> Candidate:
+    run_dtype = quantization.run_dtype
+    if run_dtype is None:
+        values = count_resident_values(config, media=planned.media)
+        run_dtype = expanded_dtype(values, planned.available_bytes)
     return Candidate(
         model=name,
         quantization=quantization.name,
-        config=member.config,
-        weights=estimate_weights(member.config, quantization),
-        run_dtype=quantization.run_dtype,
+        config=config,
+        weights=estimate_weights(config, quantization, run_dtype),
+        run_dtype=run_dtype,
     )
 
 
-def _stored(name: str, path: Path, quant: str | None) -> Candidate:
+def _stored(name: str, path: Path, planned: Planned) -> Candidate:
     """A model on disk, in its own encodings, or as if it were in another quantization."""
     from ..llm.placement import choose_placement
     from ..weights.open_checkpoint import open_checkpoint
 
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_checkpoint(path, text_only=not planned.media)
     config = checkpoint.config
     if isinstance(config, DrafterConfig):
         raise InputError(f"{name} is a drafter, which runs beside its target; give the target")
-    if quant is not None:
-        chosen = find_quantization(quant)
-        return Candidate(
-            model=name,
-            quantization=chosen.name,
-            config=config,
-            weights=estimate_weights(config, chosen),
-            run_dtype=chosen.run_dtype,
-        )
+    if planned.quant is not None:
+        return _published(name, config, find_quantization(planned.quant), planned)
     tensors = stored_weights(checkpoint)
     run_dtype = str(choose_placement(checkpoint, "cpu", "auto").dtype).removeprefix("torch.")
     return Candidate(
@@ -215,6 +229,7 @@ def _row(candidate: Candidate, report: FitReport) -> tuple[str, ...]:
     return (
         candidate.model,
         candidate.quantization,
+        candidate.run_dtype,
         *(format_bytes(size) for size in sizes),
         _verdict(report),
         str(report.longest_context or "-"),

@@ -22,7 +22,7 @@ from ..config import (
 PREFILL_CHUNK: Final = 512
 """Tokens of a prompt that go through the model at a time."""
 
-QUERY_BLOCK: Final = 512
+QUERY_BLOCK: Final = 128
 """Queries that attend at a time."""
 
 MAX_AUDIO_FRAMES: Final = 3000
@@ -59,10 +59,9 @@ def prefill_bytes(
 def _attention_bytes(spec: LayerSpec, tokens: int, context: int, number_bytes: int) -> int:
     keys = context if spec.window is None else min(context, spec.window + tokens)
     queries = min(QUERY_BLOCK, tokens)
-    group = spec.num_heads // spec.num_kv_heads
-    # Distances are int64; then the mask is repeated for the heads of a group, and made additive.
+    # Distances are int64 and give two masks of booleans; the mask that remains is made additive.
     distances = queries * keys * (8 + 1 + 1)
-    mask = queries * keys * (1 + (group * (1 + number_bytes) if tokens > 1 else 0))
+    mask = queries * keys * (1 + number_bytes)
     query = tokens * spec.num_heads * spec.head_dim * number_bytes
     key = tokens * spec.num_kv_heads * spec.head_dim * number_bytes
     # A chunk longer than the window's slack is put behind the stored keys in a new tensor.

@@ -1,7 +1,7 @@
 """What this machine has: memory that is free for one more process, and GPUs. Imports no torch."""
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,17 +37,20 @@ class Machine:
 
 def read_machine(root: Path = Path("/")) -> Machine:
     """Look at this machine. `root` is where /sys and /proc are, for tests."""
+    return replace(read_memory(root), gpus=read_gpus())
+
+
+def read_memory(root: Path = Path("/")) -> Machine:
+    """Look at this machine, but ask for no GPUs."""
     memory = psutil.virtual_memory()
     limit = _read_container(root)
-    gpus = read_gpus()
     if limit is None or limit[0] >= memory.total:
-        return Machine(total_bytes=memory.total, available_bytes=memory.available, gpus=gpus)
+        return Machine(total_bytes=memory.total, available_bytes=memory.available)
     total, used = limit
     return Machine(
         total_bytes=total,
         available_bytes=min(memory.available, max(0, total - used)),
         limited_by="container",
-        gpus=gpus,
     )
 
 

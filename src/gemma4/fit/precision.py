@@ -57,12 +57,12 @@ class Quantization:
 
     Attributes:
         encodings: of each role in the file.
-        run_dtype: dtype of computation; what the file stores otherwise is expanded to it.
+        run_dtype: dtype of computation; None: chosen by free memory, see `expanded_dtype`.
     """
 
     name: str
     encodings: Mapping[Role, str]
-    run_dtype: str
+    run_dtype: str | None
 
 
 def _plain(name: str, dtype: str) -> Quantization:
@@ -83,7 +83,7 @@ def _blocks(name: str, linear: str, *, embedding: str, table: str, vector: str) 
         Role.AUDIO: "BF16",
         Role.INDEX: "I64",
     }
-    return Quantization(name=name, encodings=MappingProxyType(encodings), run_dtype="bfloat16")
+    return Quantization(name=name, encodings=MappingProxyType(encodings), run_dtype=None)
 
 
 QUANTIZATIONS: Final[Mapping[str, Quantization]] = MappingProxyType(
@@ -91,7 +91,7 @@ QUANTIZATIONS: Final[Mapping[str, Quantization]] = MappingProxyType(
         "fp32": _plain("fp32", "float32"),
         "bf16": _plain("bf16", "bfloat16"),
         # float16 overflows in these models on the CPU, so it is stored but not computed in.
-        "fp16": replace(_plain("fp16", "float16"), run_dtype="bfloat16"),
+        "fp16": replace(_plain("fp16", "float16"), run_dtype=None),
         "q8_0": _blocks("q8_0", "Q8_0", embedding="Q8_0", table="Q8_0", vector="F32"),
         # llama.cpp gives a tied head six bits, and keeps vectors and routers in full.
         "q4_0": _blocks("q4_0", "Q4_0", embedding="Q6_K", table="Q4_0", vector="F32"),

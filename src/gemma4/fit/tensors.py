@@ -69,6 +69,12 @@ def count_parameters(groups: Iterable[TensorGroup]) -> int:
     return sum(group.num_elements for group in groups)
 
 
+def count_resident_values(config: ModelConfig, *, media: bool = True) -> int:
+    """Values of all tensors but the per-layer table, which stays on disk, and at wish the towers."""
+    left_out = {Role.PER_LAYER_TABLE} if media else {Role.PER_LAYER_TABLE, *MEDIA_ROLES}
+    return count_parameters(group for group in tensor_groups(config) if group.role not in left_out)
+
+
 def count_active_parameters(config: ModelConfig) -> int:
     """Values of the text decoder that one token passes: of the experts, those it is sent to."""
     total = 0

@@ -3,7 +3,7 @@
 What the loader does with a tensor decides where its bytes lie:
 
     stored in the dtype of computation   stays in the mapped file; its pages are resident once read
-    stored otherwise                     a new tensor in that dtype; the file's pages may go
+    stored otherwise                     a new tensor in that dtype; the file's pages go at once
     table of per-layer embeddings        stays on disk, whatever its encoding; a token reads its row
 """
 
@@ -25,14 +25,14 @@ class WeightsEstimate:
         text_bytes: resident, of the decoder.
         media_bytes: resident, of towers, embedders and projectors.
         disk_bytes: of the per-layer table, which is only looked up, row by row.
-        passing_bytes: of the file, read once to make other tensors; the system may drop them.
+        copied_bytes: of text_bytes and media_bytes, those that are new tensors.
     """
 
     file_bytes: int
     text_bytes: int
     media_bytes: int
     disk_bytes: int
-    passing_bytes: int
+    copied_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,13 +56,15 @@ _TABLE = "embed_tokens_per_layer.weight"
 
 
 def estimate_weights(
-    config: ModelConfig | DrafterConfig, quantization: Quantization
+    config: ModelConfig | DrafterConfig, quantization: Quantization, run_dtype: str
 ) -> WeightsEstimate:
-    """Weights of a model that is not here, from its configuration."""
-    return _total(
-        (_place(group, quantization) for group in tensor_groups(config)),
-        quantization.run_dtype,
-    )
+    """Weights of a model that is not here, from its configuration.
+
+    Raises:
+        ConfigError: the dtype is none to compute in.
+    """
+    groups = tensor_groups(config)
+    return _total((_place(group, quantization) for group in groups), run_dtype)
 
 
 def estimate_stored_weights(tensors: Iterable[StoredWeights], run_dtype: str) -> WeightsEstimate:
@@ -104,7 +106,7 @@ def _role_of(name: str) -> Role:
 
 def _total(tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str) -> WeightsEstimate:
     number_bytes, in_place = dtype_bytes(run_dtype), (DTYPES[run_dtype], "I64")
-    totals = {"file": 0, "text": 0, "media": 0, "disk": 0, "passing": 0}
+    totals = {"file": 0, "text": 0, "media": 0, "disk": 0, "copied": 0}
     for role, tensor in tensors:
         totals["file"] += tensor.nbytes
         if role is Role.PER_LAYER_TABLE:
@@ -115,5 +117,5 @@ def _total(tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str) -> Wei
             totals[part] += tensor.nbytes
             continue
         totals[part] += tensor.num_elements * number_bytes
-        totals["passing"] += tensor.nbytes
+        totals["copied"] += tensor.num_elements * number_bytes
     return WeightsEstimate(**{f"{key}_bytes": value for key, value in totals.items()})

@@ -2,12 +2,15 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
 import torch
 
-from ..errors import InputError
+from ..errors import EnvironmentFault, InputError
+from ..fit.expansion import expanded_dtype
+from ..fit.machine import read_memory
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import is_plain
 
@@ -71,15 +74,53 @@ def _stored_dtype(checkpoint: Checkpoint) -> torch.dtype | None:
 
 
 def _for_expanding(checkpoint: Checkpoint, place: torch.device, *, half_stored: bool) -> Placement:
-    numbers = sum(
+    numbers = _count_resident(checkpoint)
+    name = expanded_dtype(numbers, _free_bytes(place))
+    dtype = DTYPES[name]
+    why = "float16 weights overflow on the CPU" if half_stored else "quantized weights are expanded"
+    size = numbers * dtype.itemsize / 2**30
+    return Placement(place, dtype, (f"{why}: computing in {name}, {size:.1f} GiB",))
+
+
+def _count_resident(checkpoint: Checkpoint) -> int:
+    """Numbers of all tensors but the per-layer table, which stays on disk."""
+    return sum(
         math.prod(tensor.shape)
         for name, tensor in checkpoint.source.tensors.items()
         if "embed_tokens_per_layer" not in name
     )
-    on_cpu = place.type == "cpu"
-    free = psutil.virtual_memory().available if on_cpu else torch.cuda.mem_get_info(place)[0]
-    dtype = torch.float32 if numbers * 4 <= free // 2 else torch.bfloat16
-    why = "float16 weights overflow on the CPU" if half_stored else "quantized weights are expanded"
-    name = str(dtype).removeprefix("torch.")
-    size = numbers * dtype.itemsize / 2**30
-    return Placement(place, dtype, (f"{why}: computing in {name}, {size:.1f} GiB",))
+
+
+def _free_bytes(place: torch.device) -> int:
+    if place.type == "cuda":
+        return int(torch.cuda.mem_get_info(place)[0])
+    return read_memory().available_bytes
+
+
+@contextmanager
+def explaining_memory(checkpoint: Checkpoint, placement: Placement) -> Iterator[None]:
+    """Turn running out of memory into one sentence: what the weights need, what was free, what to do.
+
+    Raises:
+        EnvironmentFault: an allocation inside failed.
+    """
+    needed = _count_resident(checkpoint) * placement.dtype.itemsize
+    free = _free_bytes(placement.device)
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        if not _is_out_of_memory(error):
+            raise
+        name = str(placement.dtype).removeprefix("torch.")
+        raise EnvironmentFault(
+            f"{checkpoint.path} does not fit in memory: its weights take {needed / 2**30:.1f} GiB "
+            f"in {name}, and {free / 2**30:.1f} GiB were free on {placement.device}; "
+            "close other programs or take a smaller model (`gemma4 fit` says which fit)"
+        ) from error
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """torch's allocator for the processor raises a plain RuntimeError."""
+    return isinstance(
+        error, MemoryError | torch.OutOfMemoryError
+    ) or "can't allocate memory" in str(error)
