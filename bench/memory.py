@@ -1,0 +1,101 @@
+"""The peak of memory that `gemma4 fit` predicts for a model on disk, beside the one measured.
+
+    .venv/bin/python bench/memory.py PATH [--ctx 2048] [--dtype auto] [--image FILE] [--audio FILE]
+
+PATH is a checkpoint's directory or a .gguf file. A process of its own loads it, reads a prompt that
+fills the context but for a few tokens, answers with those, and tells its highest resident set (Linux).
+With an image or a sound the prompt is short. The last line is JSON.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+STEPS = 8
+"""Tokens of the answer."""
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Load, prefill, decode, all in this process; its peak in bytes and the dtype it ran in."""
+    import torch
+
+    import gemma4
+    from gemma4.engine.generate import generate
+    from gemma4.engine.prompt import Prompt
+    from gemma4.engine.sampling import Sampling
+
+    llm = gemma4.load(options.path, device="cpu", dtype=options.dtype, context=options.ctx)
+    loaded = _peak_bytes()
+    settings = Sampling(temperature=0.0, max_tokens=STEPS)
+    if options.image or options.audio:
+        parts: list[dict[str, object]] = [{"type": "text", "text": "What is this?"}]
+        for kind in ("image", "audio"):
+            if found := getattr(options, kind):
+                parts.insert(0, {"type": kind, kind: str(found)})
+        llm.chat([{"role": "user", "content": parts}], temperature=0.0, max_tokens=STEPS)
+    else:
+        generator = torch.Generator().manual_seed(0)
+        length = options.ctx - STEPS
+        ids = torch.randint(3, llm.config.text.vocab_size, (length,), generator=generator)
+        for _ in generate(
+            llm.model, Prompt(ids=ids), settings, stop_ids=frozenset(), context=options.ctx
+        ):
+            pass
+    return {"dtype": llm.info.dtype, "loaded_bytes": loaded, "peak_bytes": _peak_bytes()}
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(dict(line.split(":", 1) for line in status)["VmHWM"].split()[0]) * 1024
+
+
+def predict(options: argparse.Namespace, dtype: str) -> dict[str, object]:
+    """What fit says of the same job."""
+    from gemma4.cli.stored_weights import stored_weights
+    from gemma4.config import ModelConfig
+    from gemma4.fit import Job, estimate_fit, estimate_stored_weights, read_machine
+    from gemma4.weights.open_checkpoint import open_checkpoint
+
+    checkpoint = open_checkpoint(options.path)
+    assert isinstance(checkpoint.config, ModelConfig)
+    weights = estimate_stored_weights(stored_weights(checkpoint), dtype)
+    # Towers that stay in the file are only read if they are used; converted ones lie in memory.
+    media = bool(options.image or options.audio) or weights.copied_bytes > 0
+    job = Job(context=options.ctx, run_dtype=dtype, media=media)
+    return asdict(estimate_fit(checkpoint.config, weights, job, read_machine()))
+
+
+def main() -> None:
+    """Measure, predict, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--ctx", type=int, default=2048)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--image", type=Path)
+    parser.add_argument("--audio", type=Path)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options)))
+        return
+    words = [sys.executable, __file__, *sys.argv[1:], "--measure"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    measured = json.loads(done.stdout.splitlines()[-1])
+    predicted = predict(options, measured["dtype"])
+    for part in ("weights", "media", "kv_cache", "activation", "runtime", "peak"):
+        size = int(str(predicted[f"{part}_bytes"]))
+        print(f"{part:12}{size / 2**20:10,.1f} MiB predicted")
+    peak = measured["peak_bytes"]
+    error = int(str(predicted["peak_bytes"])) / peak - 1
+    print(f"{'measured':12}{peak / 2**20:10,.1f} MiB in {measured['dtype']}: {error:+.1%}")
+    result = {"path": str(options.path), "context": options.ctx, "error": error}
+    print(json.dumps(result | {"measured": measured, "predicted": predicted}))
+
+
+if __name__ == "__main__":
+    main()
