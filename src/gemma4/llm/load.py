@@ -17,7 +17,7 @@ from ..weights.open_checkpoint import open_checkpoint
 from .assets import read_defaults, read_template_source, read_tokenizer, template_style
 from .llm import LLM, ModelInfo
 from .options import recommended
-from .placement import choose_placement
+from .placement import choose_placement, explaining_memory
 
 CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
 """Ends of the model's part of a conversation; the second hands over to a tool."""
@@ -46,6 +46,7 @@ def load(
 
     Raises:
         InputError: no such model, a damaged or unsupported checkpoint, a setting out of range.
+        EnvironmentFault: the weights do not fit in memory.
     """
     started = time.perf_counter()
     place = default_store() if store is None else Path(store)
@@ -59,7 +60,8 @@ def load(
     template = choose_template(source, tokenizer=tokenizer, style=template_style(config))
     sampling, hints = recommended(defaults)
     model = build_model(config)
-    report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
+    with explaining_memory(checkpoint, placement):
+        report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
     ends = _chat_ends(tokenizer)
     stop_ids = _stop_ids(config, defaults, tokenizer)
     chats = source is not None or bool(ends & stop_ids)
