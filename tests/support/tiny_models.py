@@ -25,6 +25,9 @@ from transformers import (
     Gemma4UnifiedTextConfig,
     PreTrainedModel,
 )
+from transformers.utils import logging as transformers_logging
+
+transformers_logging.disable_progress_bar()  # tests look at what the program itself prints
 
 TARGETS = ("e_series", "moe", "dense31", "unified")
 DRAFTERS = {

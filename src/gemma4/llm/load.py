@@ -8,16 +8,16 @@ from ..config.generation import GenerationDefaults
 from ..errors import CheckpointError, ContextError
 from ..hub.names import resolve
 from ..hub.store import Store
-from ..model.gemma4 import build_model
+from ..model.gemma4 import Gemma4, build_model
 from ..text.template_choice import choose_template
 from ..text.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
-from ..weights.load import load_weights
+from ..weights.load import LoadReport, load_weights
 from ..weights.open_checkpoint import open_checkpoint
 from .assets import read_defaults, read_template_source, read_tokenizer, template_style
 from .llm import LLM, ModelInfo
 from .options import recommended
-from .placement import choose_placement, explaining_memory
+from .placement import Placement, choose_placement, explaining_memory
 
 CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
 """Ends of the model's part of a conversation; the second hands over to a tool."""
@@ -59,9 +59,7 @@ def load(
     source, defaults = read_template_source(checkpoint), read_defaults(checkpoint)
     template = choose_template(source, tokenizer=tokenizer, style=template_style(config))
     sampling, hints = recommended(defaults)
-    model = build_model(config)
-    with explaining_memory(checkpoint, placement):
-        report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
+    model, report = _fill_model(checkpoint, config, placement)
     ends = _chat_ends(tokenizer)
     stop_ids = _stop_ids(config, defaults, tokenizer)
     chats = source is not None or bool(ends & stop_ids)
@@ -99,6 +97,15 @@ def _target_config(checkpoint: Checkpoint) -> ModelConfig:
             "another model; load that model"
         )
     return checkpoint.config
+
+
+def _fill_model(
+    checkpoint: Checkpoint, config: ModelConfig, placement: Placement
+) -> tuple[Gemma4, LoadReport]:
+    model = build_model(config)
+    with explaining_memory(checkpoint, placement):
+        report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
+    return model, report
 
 
 def _short_name(name_or_path: str | Path) -> str:
