@@ -101,7 +101,8 @@ class JinjaTemplate:
             self._program, tree = ChatEnvironment().compile_chat(source)
         except (*_FAULTS, SyntaxError) as error:
             raise TemplateError(
-                f"chat template {self.revision} cannot be read: {_reason(error)}"
+                f"chat template {self.revision} cannot be read: {_reason(error)}; "
+                "repair it or use another one"
             ) from error
         self.variables = frozenset(
             name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"
@@ -135,12 +136,13 @@ class JinjaTemplate:
             return self._program.render(variables)
         except _FAULTS as error:
             raise TemplateError(
-                f"chat template {self.revision} fails on this conversation: {_reason(error)}"
+                f"chat template {self.revision} fails on this conversation: {_reason(error)}; "
+                "change the conversation, or use another template"
             ) from error
 
 
 def _reason(error: Exception) -> str:
     """One line of what went wrong, and where."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
     line = getattr(error, "lineno", None)
     return text if line is None else f"line {line}: {text}"
