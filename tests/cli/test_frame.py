@@ -65,6 +65,7 @@ def test_wrong_usage_is_one_line_and_exit_2(run: Run, words: list[str], message:
         (EnvironmentFault("no room"), 1, "error: no room\n"),
         (VerificationError("they differ"), 1, "error: they differ\n"),
         (PermissionError(13, "Permission denied", "/x"), 1, "error: Permission denied: /x; check"),
+        (OSError(28, "No space left on device"), 1, "error: No space left on device; free some"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

@@ -6,7 +6,7 @@ from ..llm.events import ContentDelta, Event, Finished, ThoughtDelta, ToolCallEv
 from .output import Output
 from .run_request import View
 
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, *range(128, 160)))
+_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
 
 
 class AnswerView:

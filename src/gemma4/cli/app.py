@@ -4,6 +4,7 @@
 Command files import what is heavy inside their functions, so that `-h` and `ls` start at once.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -113,7 +114,7 @@ def _report(error: Exception, words: Sequence[str], settings: Settings) -> int:
         case OSError() if error.strerror:
             kind, code = "EnvironmentFault", 1
             place = f": {error.filename}" if error.filename else ""
-            message = f"{error.strerror}{place}; check that the path exists and may be used"
+            message = f"{error.strerror}{place}; {_remedy(error)}"
         case _:
             traceback.print_exception(error, file=sys.stderr)
             kind, code = type(error).__name__, 1
@@ -123,6 +124,12 @@ def _report(error: Exception, words: Sequence[str], settings: Settings) -> int:
             )
     out.fail(error, kind=kind, message=message, exit_code=code)
     return code
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or write somewhere else"
+    return "check that the path exists and may be used"
 
 
 def _help_hint(error: typer.TyperException) -> str:
