@@ -104,3 +104,8 @@ def test_settings_out_of_range_name_value_and_limit(
 ) -> None:
     with pytest.raises(SamplingError, match=message):
         Sampling(**settings)
+
+
+def test_a_stop_id_outside_the_vocabulary_is_named() -> None:
+    with pytest.raises(SamplingError, match="stop_ids names id 8; the vocabulary has 0 to 7"):
+        sampler(stop_ids=(8,))

@@ -206,3 +206,16 @@ def test_an_answer_can_be_had_again_by_the_seed_it_reports(llm: gemma4.LLM) -> N
     assert seed is not None
     assert llm.chat("Hello", max_tokens=8, seed=seed).text == first.text
     assert llm.chat("Hello", max_tokens=1, temperature=0.0).finished.sampling.seed is None
+
+
+def test_a_silent_sound_is_said(llm: gemma4.LLM, tmp_path: Path) -> None:
+    import wave
+
+    with wave.open(str(tmp_path / "silence.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 16_000))
+    content = [{"type": "audio", "audio": str(tmp_path / "silence.wav")}]
+    answer = llm.chat([{"role": "user", "content": content}], max_tokens=1)
+    assert "audio: it is silent" in answer.finished.warnings

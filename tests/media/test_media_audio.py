@@ -156,7 +156,8 @@ def test_a_sound_of_unknown_length_is_said_to_be_over_thirty_seconds() -> None:
 
 def test_silence_is_a_sound_and_the_usage_says_so() -> None:
     audio = prepare_audio(wav(np.zeros(16_000)))
-    assert (audio.soft_tokens, audio.usage.used) == (25, "1.0 s, silent")
+    assert (audio.soft_tokens, audio.usage.used) == (25, "1.0 s")
+    assert audio.usage.remark == "it is silent"
     assert not audio.usage.reduced
 
 

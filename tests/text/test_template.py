@@ -140,7 +140,10 @@ def test_the_limits_are_named() -> None:
     [
         ("{% for %}", r"template@\w{12} cannot be read: line 1: Expected an expression"),
         ("{{ x | nothing }}", "No filter named 'nothing'; repair it or use another one"),
-        ("{{ raise_exception('roles\nmust alternate') }}", "conversation: roles must alternate; change the conversation"),
+        (
+            "{{ raise_exception('roles\nmust alternate') }}",
+            "conversation: roles must alternate; change the conversation",
+        ),
         ("{{ messages[0].content.a.b }}", "fails on this conversation: .* has no attribute 'a'"),
         ("{{ 1 + 'a' }}", "fails on this conversation: unsupported operand"),
         ("{{ 1 / 0 }}", "fails on this conversation: division by zero; change the conv"),

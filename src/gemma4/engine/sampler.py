@@ -92,15 +92,15 @@ class Sampler:
 
     def _bias_vector(self, vocab_size: int) -> Tensor | None:
         sampling = self._sampling
-        if not sampling.logit_bias and not sampling.suppress_ids:
-            return None
-        wrong = [
-            i for i in (*sampling.logit_bias, *sampling.suppress_ids) if not 0 <= i < vocab_size
-        ]
+        named = (*sampling.logit_bias, *sampling.suppress_ids, *sampling.stop_ids)
+        wrong = [i for i in named if not 0 <= i < vocab_size]
         if wrong:
             raise SamplingError(
-                f"logit_bias or suppress_ids names id {wrong[0]}; the vocabulary has 0 to {vocab_size - 1}"
+                f"logit_bias, suppress_ids or stop_ids names id {wrong[0]}; "
+                f"the vocabulary has 0 to {vocab_size - 1}"
             )
+        if not sampling.logit_bias and not sampling.suppress_ids:
+            return None
         bias = torch.zeros(vocab_size)
         for token, value in sampling.logit_bias.items():
             bias[token] = value

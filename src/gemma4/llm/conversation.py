@@ -1,7 +1,7 @@
 """From a conversation to what the engine takes: template, media, ids."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
@@ -59,12 +59,17 @@ def prepare_conversation(
         opens_thought=rendered.opens_thought,
         media=media,
         media_seconds=time.perf_counter() - started if media else 0.0,
-        warnings=tuple(
-            f"{medium.usage.kind} was reduced: {medium.usage.original} → {medium.usage.used}"
-            for medium in media
-            if medium.usage.reduced
-        ),
+        warnings=tuple(_warnings(media)),
     )
+
+
+def _warnings(media: Sequence[Medium]) -> Iterator[str]:
+    for medium in media:
+        usage = medium.usage
+        if usage.reduced:
+            yield f"{usage.kind} was reduced: {usage.original} → {usage.used}"
+        if usage.remark:
+            yield f"{usage.kind}: {usage.remark}"
 
 
 def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) -> Medium:

@@ -102,7 +102,8 @@ def _finish(request: Request, end: End | None) -> tuple[FinishReason, str | None
     assert end is not None
     match end.reason:
         case "loop":
-            return "loop", f"the answer repeated the same {end.period} tokens without end"
+            block = "token" if end.period == 1 else f"{end.period} tokens"
+            return "loop", f"the answer repeated the same {block} without end"
         case "length":
             return "length", f"the limit of {request.sampling.max_tokens} tokens was reached"
         case "context":

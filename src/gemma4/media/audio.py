@@ -75,6 +75,7 @@ def _usage(sound: Sound, soft_tokens: int) -> MediaUsage:
         kind="audio",
         soft_tokens=soft_tokens,
         original=original,
-        used=f"{seconds:.1f} s" + (", silent" if silent else ""),
+        used=f"{seconds:.1f} s",
         reduced=sound.cut or incomplete,
+        remark="it is silent" if silent else "",
     )

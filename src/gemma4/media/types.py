@@ -17,6 +17,7 @@ class MediaUsage:
     Attributes:
         original, used: in words, such as `1920×1080 px` → `1152×624 px`, `44.1 s` → `30.0 s`.
         reduced: True if detail was lost: downscaled, cut, or frames dropped.
+        remark: what else a caller should know, such as "it is silent"; empty if nothing.
     """
 
     kind: Literal["image", "audio", "video"]
@@ -24,6 +25,7 @@ class MediaUsage:
     original: str
     used: str
     reduced: bool
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
