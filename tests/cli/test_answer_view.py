@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from gemma4.cli.answer_view import AnswerView
 from gemma4.cli.output import Output
-from gemma4.cli.run_request import View
+from gemma4.cli.run.answer_view import AnswerView
+from gemma4.cli.run.request import View
 from gemma4.llm.events import ContentDelta
 
 

@@ -9,12 +9,12 @@ from run_cli import Run
 from safetensors.torch import save_file
 
 import gemma4.cli.fit as fit_command
-from gemma4.config.huggingface_writer import write_config
+from gemma4.config.huggingface.writer import write_config
 from gemma4.config.model import ModelConfig
 from gemma4.config.published import GEMMA3_270M
 from gemma4.config.text import TextConfig
 from gemma4.fit.machine import Machine
-from gemma4.weights.table import tensor_table
+from gemma4.weights.table.tensors import tensor_table
 
 TINY_TEXT = TextConfig(
     **{

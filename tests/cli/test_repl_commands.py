@@ -8,10 +8,10 @@ import pytest
 from scripted_chat import enter, texts
 from scripted_llm import Reply, ScriptedLLM
 
-from gemma4.cli import chat_commands
-from gemma4.cli.chat_commands import COMMANDS, Ask, handle
-from gemma4.cli.chat_session import ChatSession
-from gemma4.cli.run_options import SETTINGS
+from gemma4.cli.chat import commands as chat_commands
+from gemma4.cli.chat.commands import COMMANDS, Ask, handle
+from gemma4.cli.chat.session import ChatSession
+from gemma4.cli.run.options import SETTINGS
 from gemma4.errors import ContextError, Gemma4Error, InputError, MediaError
 from gemma4.text.messages import Audio, Image, Text
 

@@ -7,7 +7,7 @@ import pytest
 from scripted_chat import enter
 from scripted_llm import Reply, ScriptedLLM
 
-from gemma4.cli.chat_session import ChatSession
+from gemma4.cli.chat.session import ChatSession
 from gemma4.errors import InputError, MediaError, MessageError
 
 PHOTO = Path(__file__).parents[1] / "data" / "media" / "photo.jpg"

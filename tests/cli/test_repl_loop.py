@@ -16,11 +16,11 @@ import pytest
 from scripted_llm import Reply, ScriptedLLM
 from tiny_chat import tiny_chat_directory
 
-from gemma4.cli.chat_session import ChatSession
+from gemma4.cli.chat.repl import converse
+from gemma4.cli.chat.repl_input import is_open_block
+from gemma4.cli.chat.session import ChatSession
 from gemma4.cli.output import Output
-from gemma4.cli.repl import converse
-from gemma4.cli.repl_input import is_open_block
-from gemma4.cli.run_request import View
+from gemma4.cli.run.request import View
 from gemma4.errors import ContextError
 
 PHOTO = Path(__file__).parents[1] / "data" / "media" / "photo.jpg"

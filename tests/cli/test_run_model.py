@@ -9,12 +9,13 @@ from run_cli import Run
 from stored_models import store_model
 from tiny_chat import tiny_chat_directory
 
-from gemma4.cli import run_fit, run_model
-from gemma4.cli.run_candidate import Candidate
-from gemma4.cli.run_fit import Measured, measure_models
-from gemma4.cli.run_model import choose_default, choose_model
-from gemma4.cli.run_request import Placing
-from gemma4.cli.run_words import RunWords
+from gemma4.cli.run import measure as run_fit
+from gemma4.cli.run import model as run_model
+from gemma4.cli.run.candidate import Candidate
+from gemma4.cli.run.measure import Measured, measure_models
+from gemma4.cli.run.model import choose_default, choose_model
+from gemma4.cli.run.request import Placing
+from gemma4.cli.run.words import RunWords
 from gemma4.errors import EnvironmentFault, InputError, ModelNotFoundError
 from gemma4.fit.machine import Machine
 from gemma4.hub.manifest import Manifest, Source

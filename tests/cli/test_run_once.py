@@ -12,8 +12,8 @@ import pytest
 from run_cli import Run
 from scripted_llm import Reply, ScriptedLLM
 
-from gemma4.cli import run_steps
-from gemma4.cli.answer_report import plain
+from gemma4.cli.run import steps as run_steps
+from gemma4.cli.run.answer_report import plain
 from gemma4.errors import ContextError
 from gemma4.llm.events import TokenLogprob
 from gemma4.media.types import MediaUsage

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gemma4.cli.run_options import (
+from gemma4.cli.run.options import (
     SETTINGS,
     collect_settings,
     find_setting,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from stored_models import store_model
 
-from gemma4.cli.media_words import find_media, kind_of
-from gemma4.cli.run_words import RunWords, split_words
+from gemma4.cli.run.media_words import find_media, kind_of
+from gemma4.cli.run.words import RunWords, split_words
 from gemma4.hub.store import Store
 from gemma4.text.messages import Audio, Image, Video
 

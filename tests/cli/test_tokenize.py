@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from run_cli import Run
 
-from gemma4.text import packaged
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens import packaged
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 Typed = Callable[[bytes], None]
 

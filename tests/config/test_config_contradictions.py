@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gemma4.config.huggingface import load_config, load_json_object, read_config
+from gemma4.config.huggingface.reader import load_config, load_json_object, read_config
 from gemma4.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "data" / "configs"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemma4.config.generation import read_generation_config
-from gemma4.config.gguf import read_gguf_config
-from gemma4.config.huggingface import read_config
+from gemma4.config.gguf.reader import read_gguf_config
+from gemma4.config.huggingface.reader import read_config
 from gemma4.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "data" / "configs"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gemma4.config.gguf import attach_media, read_gguf_config
-from gemma4.config.gguf_media import read_mmproj_config
+from gemma4.config.gguf.media import read_mmproj_config
+from gemma4.config.gguf.reader import attach_media, read_gguf_config
 from gemma4.config.model import DrafterConfig, MediaTokens, ModelConfig
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
 from gemma4.config.text import TextConfig

@@ -17,8 +17,8 @@ from transformers.models.gemma4_assistant import Gemma4AssistantConfig
 from transformers.models.gemma4_unified import Gemma4UnifiedConfig
 from transformers.models.gemma4_unified_assistant import Gemma4UnifiedAssistantConfig
 
-from gemma4.config.huggingface import load_config, read_config
-from gemma4.config.huggingface_writer import write_config
+from gemma4.config.huggingface.reader import load_config, read_config
+from gemma4.config.huggingface.writer import write_config
 from gemma4.config.layers import LayerKind, RopeConfig
 from gemma4.config.model import DrafterConfig, MediaTokens, ModelConfig
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS

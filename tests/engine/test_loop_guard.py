@@ -5,8 +5,8 @@ import random
 import pytest
 
 from gemma4.engine.loop_guard import LEAST_TOKENS, LoopGuard
-from gemma4.text.packaged import packaged_tokenizer
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens.packaged import packaged_tokenizer
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="module")

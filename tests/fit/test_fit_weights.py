@@ -8,7 +8,7 @@ from gemma4.errors import ConfigError
 from gemma4.fit.precision import QUANTIZATIONS, encoded_bytes, find_quantization
 from gemma4.fit.tensors import Role, count_active_parameters, count_parameters, tensor_groups
 from gemma4.fit.weights import StoredWeights, estimate_stored_weights, estimate_weights
-from gemma4.weights.table import tensor_table
+from gemma4.weights.table.tensors import tensor_table
 
 # Counted by instantiating transformers' classes on the meta device.
 TOTALS = {

@@ -8,7 +8,7 @@ import pytest
 
 from gemma4.errors import CheckpointError
 from gemma4.llm.assets import read_tokenizer
-from gemma4.text.packaged import packaged_tokenizer_json
+from gemma4.text.tokens.packaged import packaged_tokenizer_json
 
 
 def checkpoint(folder: Path, family: str, *, tokenizer: bool = True) -> SimpleNamespace:

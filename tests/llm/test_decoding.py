@@ -6,8 +6,8 @@ from gemma4.llm.decoding import ChatDecoder, PlainDecoder
 from gemma4.llm.events import ContentDelta, Event, ThoughtDelta, ToolCallEvent
 from gemma4.llm.stop_strings import StopStrings
 from gemma4.text.messages import Tool
-from gemma4.text.packaged import packaged_tokenizer
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens.packaged import packaged_tokenizer
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 WEATHER = Tool(
     name="weather",

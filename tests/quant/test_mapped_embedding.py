@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from gemma4.errors import InputError
 from gemma4.quant import MappedEmbedding
-from gemma4.weights.safetensors_files import open_safetensors
+from gemma4.weights.huggingface.safetensors_files import open_safetensors
 
 
 @pytest.fixture

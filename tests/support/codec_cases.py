@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gemma4.text.codec import Decoder, Vocabulary
-from gemma4.text.codec_events import (
+from gemma4.text.codec.decoder import Decoder, Vocabulary
+from gemma4.text.codec.events import (
     CallBroken,
     CallComplete,
     CodecEvent,
@@ -14,7 +14,7 @@ from gemma4.text.codec_events import (
     ThoughtPiece,
 )
 from gemma4.text.messages import Tool
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 DATA = Path(__file__).parents[1] / "data" / "codec"
 

@@ -1,7 +1,7 @@
 """Enter things into a conversation as its terminal would, and look at what it holds."""
 
-from gemma4.cli.chat_commands import Ask, Leave, Say, handle
-from gemma4.cli.chat_session import ChatSession
+from gemma4.cli.chat.commands import Ask, Leave, Say, handle
+from gemma4.cli.chat.session import ChatSession
 
 
 def enter(chat: ChatSession, entry: str) -> tuple[str, ...]:

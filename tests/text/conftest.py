@@ -2,8 +2,8 @@
 
 import pytest
 
-from gemma4.text.packaged import packaged_tokenizer, packaged_tokenizer_json
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens.packaged import packaged_tokenizer, packaged_tokenizer_json
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="session")

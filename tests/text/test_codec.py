@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from codec_cases import cases, events_of, pieces_of, run
 
-from gemma4.text.codec import Decoder, random_call_id
-from gemma4.text.codec_events import CallBroken, CallComplete, ContentPiece, Notice, ThoughtPiece
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.codec.decoder import Decoder, random_call_id
+from gemma4.text.codec.events import CallBroken, CallComplete, ContentPiece, Notice, ThoughtPiece
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 GROUPS = ("documented", "repaired", "broken", "cut", "streams")
 CASES = [

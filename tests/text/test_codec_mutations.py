@@ -6,8 +6,8 @@ import random
 import pytest
 from codec_cases import TOOLS, cases
 
-from gemma4.text.call_cursor import CHANNEL_CLOSE, CHANNEL_OPEN, QUOTE, Ending, spelled
-from gemma4.text.call_reader import ReadCall, read_calls, resolve_name
+from gemma4.text.codec.call_cursor import CHANNEL_CLOSE, CHANNEL_OPEN, QUOTE, Ending, spelled
+from gemma4.text.codec.call_reader import ReadCall, read_calls, resolve_name
 from gemma4.text.messages import Tool
 
 SIGNS = [*"{}[]()<>:=,'\"`\\ \n0a", QUOTE, CHANNEL_OPEN, CHANNEL_CLOSE]

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemma4.text.detokenizer import Detokenizer
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.tokens.detokenizer import Detokenizer
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 # Byte tokens (238…493) and special tokens far more often than chance would bring them.
 IDS = st.lists(

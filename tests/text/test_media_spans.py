@@ -6,8 +6,8 @@ from gemma4.errors import MessageError
 from gemma4.text.media_spans import SoftTokens, Span, expand_media
 from gemma4.text.messages import Audio, Image, Message, Text, Video
 from gemma4.text.prompt import Prompt, build_prompt
-from gemma4.text.renderer import BuiltinTemplate
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.templates.renderer import BuiltinTemplate
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 IMAGE = SoftTokens(kind="image", counts=(3,))
 SOUND = SoftTokens(kind="audio", counts=(2,))

@@ -7,7 +7,7 @@ import pytest
 
 from gemma4.errors import MessageError
 from gemma4.text.messages import Audio, Image, Message, Text, ToolCall, Video
-from gemma4.text.parse_messages import to_messages
+from gemma4.text.reading.parse_messages import to_messages
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": [1, null]}'}}
 ASK = {"role": "user", "content": "x"}

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from gemma4.errors import MessageError, TemplateError
 from gemma4.text.messages import Audio, Image, Message, Text, Tool, ToolCall, Video
-from gemma4.text.parse_messages import to_messages
 from gemma4.text.prompt import Prompt, build_prompt, completion_prompt
-from gemma4.text.renderer import BuiltinTemplate
-from gemma4.text.renderer_gemma3 import Gemma3Template
-from gemma4.text.template import JinjaTemplate, Template
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.reading.parse_messages import to_messages
+from gemma4.text.templates.renderer import BuiltinTemplate
+from gemma4.text.templates.renderer_gemma3 import Gemma3Template
+from gemma4.text.templates.template import JinjaTemplate, Template
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 DATA = Path(__file__).parents[1] / "data" / "chat_templates"
 CORPUS: list[dict[str, Any]] = json.loads((DATA / "corpus.json").read_text())

@@ -4,9 +4,9 @@ import jinja2
 import pytest
 
 from gemma4.errors import TemplateError
-from gemma4.text.renderer import BuiltinTemplate, strip_thoughts
-from gemma4.text.renderer_gemma3 import Gemma3Template
-from gemma4.text.template import TemplateMessage
+from gemma4.text.templates.renderer import BuiltinTemplate, strip_thoughts
+from gemma4.text.templates.renderer_gemma3 import Gemma3Template
+from gemma4.text.templates.template import TemplateMessage
 
 USER = {"role": "user", "content": " hi "}
 

@@ -8,8 +8,8 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from gemma4.errors import TemplateError
-from gemma4.text.budget import Limits
-from gemma4.text.template import KNOWN_TEMPLATES, JinjaTemplate
+from gemma4.text.templates.budget import Limits
+from gemma4.text.templates.template import KNOWN_TEMPLATES, JinjaTemplate
 
 DATA = Path(__file__).parents[1] / "data" / "chat_templates"
 MESSAGES = [{"role": "user", "content": "hi"}]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gemma4.errors import CheckpointError, TemplateError
-from gemma4.text.template_choice import choose_template, template_source_from_directory
-from gemma4.text.tokenizer import Tokenizer
+from gemma4.text.templates.template_choice import choose_template, template_source_from_directory
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 
 def test_the_checkpoints_template_wins(tokenizer: Tokenizer) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gemma4.errors import TemplateError
-from gemma4.text.renderer import BuiltinTemplate
-from gemma4.text.template import JinjaTemplate, Template
+from gemma4.text.templates.renderer import BuiltinTemplate
+from gemma4.text.templates.template import JinjaTemplate, Template
 
 DATA = Path(__file__).parents[1] / "data" / "chat_templates"
 CORPUS: list[dict[str, Any]] = json.loads((DATA / "corpus.json").read_text())

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemma4.errors import CheckpointError, InputError, MessageError
-from gemma4.text import packaged
-from gemma4.text.tokenizer import Tokenizer, tokenizer_from_directory, tokenizer_from_json
+from gemma4.text.tokens import packaged
+from gemma4.text.tokens.tokenizer import Tokenizer, tokenizer_from_directory, tokenizer_from_json
 
 CASES = Path(__file__).parents[1] / "data" / "tokenizer"
 TEXTS = (CASES / "tokenizer_cases.inp").read_text().split("\n__ggml_vocab_test__\n")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemma4.errors import CheckpointError
-from gemma4.text.tokenizer import Tokenizer
-from gemma4.text.tokenizer_gguf import TokenType, tokenizer_from_gguf
+from gemma4.text.tokens.tokenizer import Tokenizer
+from gemma4.text.tokens.tokenizer_gguf import TokenType, tokenizer_from_gguf
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 TEXTS = [

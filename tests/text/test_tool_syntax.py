@@ -9,9 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemma4.errors import MessageError
-from gemma4.text.codec_events import CallComplete
-from gemma4.text.tokenizer import Tokenizer
-from gemma4.text.tool_syntax import (
+from gemma4.text.codec.events import CallComplete
+from gemma4.text.codec.tool_syntax import (
     MAX_DEPTH,
     dictsort,
     format_argument,
@@ -19,6 +18,7 @@ from gemma4.text.tool_syntax import (
     format_response,
     is_bare_key,
 )
+from gemma4.text.tokens.tokenizer import Tokenizer
 
 MARKERS = ("<|tool_call>", "<tool_call|>", '<|"|>')
 TEXTS = st.text(max_size=12).filter(lambda text: "<|" not in text and "|>" not in text)

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Optional, TypedDict, Union
 import pytest
 
 from gemma4.errors import MessageError
-from gemma4.text.docstrings import parse_docstring
 from gemma4.text.messages import Tool
-from gemma4.text.tools import to_tools, tool_from_function, tool_from_schema
+from gemma4.text.tools.define import to_tools, tool_from_function, tool_from_schema
+from gemma4.text.tools.docstrings import parse_docstring
 
 
 class Unit(enum.Enum):

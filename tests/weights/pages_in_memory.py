@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from gemma4.weights.safetensors_files import open_safetensors
+from gemma4.weights.huggingface.safetensors_files import open_safetensors
 
 
 def resident(field: str) -> int:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from gemma4.errors import CheckpointError, ConfigError, InputError
-from gemma4.weights.compressed_tensors import open_huggingface
+from gemma4.weights.huggingface.compressed_tensors import open_huggingface
 
 GROUP = {
     "targets": ["Linear"],

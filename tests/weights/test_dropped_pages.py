@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from gemma4.weights.huggingface.safetensors_files import open_safetensors
 from gemma4.weights.mapped_file import drop_pages, map_file
-from gemma4.weights.safetensors_files import open_safetensors
 
 ROWS, COLUMNS = 4096, 4096
 NBYTES = 2 * ROWS * COLUMNS  # 32 MiB in bfloat16

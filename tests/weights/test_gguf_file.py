@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gemma4.errors import CheckpointError, ModelNotFoundError
-from gemma4.weights.gguf_file import open_gguf
+from gemma4.weights.gguf.file import open_gguf
 
 UINT32, STRING, ARRAY = 4, 8, 9
 

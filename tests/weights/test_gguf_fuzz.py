@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from gemma4.errors import CheckpointError
-from gemma4.weights.gguf_source import open_gguf_source
-from gemma4.weights.safetensors_files import open_safetensors
+from gemma4.weights.gguf.source import open_gguf_source
+from gemma4.weights.huggingface.safetensors_files import open_safetensors
 
 MAX_SECONDS = 2
 MAX_BYTES = 16 << 20

@@ -8,7 +8,7 @@ from gguf import GGMLQuantizationType
 
 from gemma4.errors import InputError
 from gemma4.quant import FORMATS
-from gemma4.weights.gguf_source import open_gguf_source
+from gemma4.weights.gguf.source import open_gguf_source
 
 
 @pytest.fixture

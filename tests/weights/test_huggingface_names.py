@@ -11,7 +11,7 @@ from transformers import Gemma4ForCausalLM
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
 from gemma4.errors import CheckpointError
 from gemma4.model.gemma4 import build_model
-from gemma4.weights.huggingface_names import checkpoint_name, model_source, module_path
+from gemma4.weights.huggingface.names import checkpoint_name, model_source, module_path
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 from gemma4.weights.save import save_checkpoint

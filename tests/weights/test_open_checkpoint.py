@@ -15,7 +15,7 @@ from gemma4.errors import CheckpointError, ConfigError, ModelNotFoundError
 from gemma4.model.drafter import build_drafter
 from gemma4.model.gemma4 import build_model
 from gemma4.weights.checkpoint import CheckpointFormat
-from gemma4.weights.huggingface_names import module_path
+from gemma4.weights.huggingface.names import module_path
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from gemma4.errors import CheckpointError, ModelNotFoundError
-from gemma4.weights.safetensors_files import open_safetensors
+from gemma4.weights.huggingface.safetensors_files import open_safetensors
 
 TENSORS = {
     "a.weight": torch.randn(6, 4),

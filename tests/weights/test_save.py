@@ -15,7 +15,7 @@ from gemma4.errors import ConfigError, EnvironmentFault, InputError
 from gemma4.model.drafter import build_drafter
 from gemma4.model.gemma4 import build_model
 from gemma4.weights import save as save_module
-from gemma4.weights.checkpoint_huggingface import open_huggingface_checkpoint
+from gemma4.weights.huggingface.checkpoint import open_huggingface_checkpoint
 from gemma4.weights.load import load_weights
 from gemma4.weights.save import save_checkpoint
 

@@ -22,7 +22,7 @@ from .ls import ls
 from .output import Output
 from .pull import pull
 from .rm import rm
-from .run import run
+from .run.command import run
 from .session import Session
 from .settings import Settings, read_settings
 from .show import show

@@ -9,11 +9,11 @@ from ..config import DrafterConfig, ModelConfig
 from ..hub.manifest import Manifest
 from ..hub.selection import label_of_file
 from ..llm.assets import read_defaults, read_template
-from ..text.template import JinjaTemplate
+from ..text.templates.template import JinjaTemplate
 from ..weights.checkpoint import Checkpoint
 from ..weights.open_checkpoint import open_checkpoint
-from ..weights.table import tensor_table
-from ..weights.table_entry import Role, TensorKind
+from ..weights.table.entry import Role, TensorKind
+from ..weights.table.tensors import tensor_table
 
 _MEDIA_ROLES = (Role.VISION, Role.AUDIO, Role.PROJECTOR)
 

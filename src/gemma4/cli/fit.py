@@ -15,12 +15,7 @@ from ..fit.kv import KV_ENCODINGS
 from ..fit.machine import Machine, read_machine
 from ..fit.precision import Quantization, find_quantization
 from ..fit.tensors import count_resident_values
-from ..fit.weights import (
-    StoredWeights,
-    WeightsEstimate,
-    estimate_stored_weights,
-    estimate_weights,
-)
+from ..fit.weights import StoredWeights, WeightsEstimate, estimate_stored_weights, estimate_weights
 from .output import JsonOption, NoColorOption, Output, QuietOption, format_bytes
 from .session import Session, session_of
 from .stored_weights import stored_weights

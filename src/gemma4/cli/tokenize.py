@@ -11,7 +11,7 @@ from .output import JsonOption, NoColorOption, Output, QuietOption
 from .session import Session, session_of
 
 if TYPE_CHECKING:
-    from ..text.tokenizer import Tokenizer
+    from ..text.tokens.tokenizer import Tokenizer
 
 
 def tokenize(
@@ -82,12 +82,12 @@ def _read_stdin() -> str:
 
 def _load(session: Session, out: Output, model: str | None) -> "Tokenizer":
     if model is None:
-        from ..text.packaged import packaged_tokenizer
+        from ..text.tokens.packaged import packaged_tokenizer
 
         return packaged_tokenizer()
     path = resolve(model, session.store)
     if (path / "tokenizer.json").is_file():
-        from ..text.tokenizer import tokenizer_from_directory
+        from ..text.tokens.tokenizer import tokenizer_from_directory
 
         return tokenizer_from_directory(path)
     from ..llm.assets import read_tokenizer

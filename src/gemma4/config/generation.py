@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from .gguf_values import open_section, shortest
-from .huggingface import load_json_object
+from .gguf.values import open_section, shortest
+from .huggingface.reader import load_json_object
 from .section import Section, raise_problems, shown, shown_key
 
 

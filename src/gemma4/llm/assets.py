@@ -1,18 +1,14 @@
 """What lies beside the weights: tokenizer, chat template, recommended settings."""
 
 from ..config import ModelConfig
-from ..config.generation import (
-    GenerationDefaults,
-    load_generation_config,
-    read_gguf_generation,
-)
+from ..config.generation import GenerationDefaults, load_generation_config, read_gguf_generation
 from ..errors import CheckpointError
-from ..text.packaged import packaged_tokenizer
-from ..text.renderer import Style
-from ..text.template import JinjaTemplate
-from ..text.template_choice import template_source_from_directory
-from ..text.tokenizer import Tokenizer, tokenizer_from_directory
-from ..text.tokenizer_gguf import tokenizer_from_gguf
+from ..text.templates.renderer import Style
+from ..text.templates.template import JinjaTemplate
+from ..text.templates.template_choice import template_source_from_directory
+from ..text.tokens.packaged import packaged_tokenizer
+from ..text.tokens.tokenizer import Tokenizer, tokenizer_from_directory
+from ..text.tokens.tokenizer_gguf import tokenizer_from_gguf
 from ..weights.checkpoint import Checkpoint
 
 GGUF_TEMPLATE = "tokenizer.chat_template"

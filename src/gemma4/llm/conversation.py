@@ -16,8 +16,8 @@ from ..model.gemma4 import Gemma4
 from ..text.media_spans import SoftTokens, expand_media
 from ..text.messages import Audio, Image, Message, Part, Tool, Video
 from ..text.prompt import build_prompt
-from ..text.template import Template
-from ..text.tokenizer import Tokenizer
+from ..text.templates.template import Template
+from ..text.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

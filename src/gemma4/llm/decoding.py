@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ..text.codec import Decoder
-from ..text.codec_events import (
+from ..text.codec.decoder import Decoder
+from ..text.codec.events import (
     CallBroken,
     CallComplete,
     CodecEvent,
@@ -12,9 +12,9 @@ from ..text.codec_events import (
     Notice,
     ThoughtPiece,
 )
-from ..text.detokenizer import Detokenizer
 from ..text.messages import Tool
-from ..text.tokenizer import Tokenizer
+from ..text.tokens.detokenizer import Detokenizer
+from ..text.tokens.tokenizer import Tokenizer
 from .events import ContentDelta, Event, ThoughtDelta, ToolCallEvent
 from .stop_strings import StopStrings
 

@@ -16,11 +16,11 @@ from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
 from ..text.messages import Message, Tool
-from ..text.parse_messages import to_messages
 from ..text.prompt import completion_prompt
-from ..text.template import Template
-from ..text.tokenizer import Tokenizer
-from ..text.tools import to_tools
+from ..text.reading.parse_messages import to_messages
+from ..text.templates.template import Template
+from ..text.tokens.tokenizer import Tokenizer
+from ..text.tools.define import to_tools
 from .conversation import prepare_conversation
 from .decoding import AnswerDecoder, ChatDecoder, PlainDecoder
 from .events import Answer, Event

@@ -9,8 +9,8 @@ from ..errors import CheckpointError, ContextError
 from ..hub.names import resolve
 from ..hub.store import Store
 from ..model.gemma4 import Gemma4, build_model
-from ..text.template_choice import choose_template
-from ..text.tokenizer import Tokenizer
+from ..text.templates.template_choice import choose_template
+from ..text.tokens.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import LoadReport, load_weights
 from ..weights.open_checkpoint import open_checkpoint

@@ -10,7 +10,7 @@ from ..engine.sampler import Choice
 from ..engine.sampling import Sampling
 from ..media.types import MediaUsage
 from ..model.gemma4 import Gemma4
-from ..text.tokenizer import Tokenizer
+from ..text.tokens.tokenizer import Tokenizer
 from .decoding import AnswerDecoder
 from .events import Event, Finished, FinishReason, Timings, TokenLogprob, Usage
 

@@ -8,13 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..config import (
-    AudioConfig,
-    ModelConfig,
-    UnifiedAudioConfig,
-    UnifiedVisionConfig,
-    VisionConfig,
-)
+from ..config import AudioConfig, ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig, VisionConfig
 from .audio import AudioTower
 from .batch import Batch
 from .decoder import Decoder

@@ -11,8 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..errors import MessageError
-from .special_tokens import AUDIO_BEGIN, AUDIO_END, IMAGE_BEGIN, IMAGE_END, PLACEHOLDERS, MediaKind
-from .tokenizer import Tokenizer
+from .tokens.special_tokens import (
+    AUDIO_BEGIN,
+    AUDIO_END,
+    IMAGE_BEGIN,
+    IMAGE_END,
+    PLACEHOLDERS,
+    MediaKind,
+)
+from .tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MessageError, TemplateError
-from .conversation import check_conversation
-from .escaping import Escape
 from .messages import Audio, Image, Message, Tool, Video
-from .renderer import strip_thoughts
-from .special_tokens import BOS, PLACEHOLDERS, THOUGHT_BEGIN, MediaKind
-from .template import Template
-from .template_messages import media_of, to_template_messages, to_template_tools
-from .tokenizer import Tokenizer
+from .reading.conversation import check_conversation
+from .templates.escaping import Escape
+from .templates.renderer import strip_thoughts
+from .templates.template import Template
+from .templates.template_messages import media_of, to_template_messages, to_template_tools
+from .tokens.special_tokens import BOS, PLACEHOLDERS, THOUGHT_BEGIN, MediaKind
+from .tokens.tokenizer import Tokenizer
 
 _SPECIAL_VARIABLES = {
     "bos_token": BOS,

@@ -12,7 +12,7 @@ from ..media.image import prepare_image
 from ..media.source import Source
 from ..media.types import Medium
 from ..media.video import prepare_video
-from ..text.tokenizer import Tokenizer
+from ..text.tokens.tokenizer import Tokenizer
 from .generated_media import BUDGET, hears_raw, make_audio, make_image, make_video, merges
 from .probe import Probe, compose
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..config import ModelConfig
-from ..config.huggingface import load_json_object
+from ..config.huggingface.reader import load_json_object
 from ..errors import CheckpointError, EnvironmentFault
 from ..media.types import AudioInput, ImageInput, VideoInput
 from .our_side import soft_rows

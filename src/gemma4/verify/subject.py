@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from ..config import DrafterConfig, ModelConfig
-from ..config.huggingface_writer import write_config
+from ..config.huggingface.writer import write_config
 from ..errors import CheckpointError, EnvironmentFault
 from ..llm.placement import choose_placement
 from ..model.gemma4 import build_model

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..llm.assets import read_tokenizer
-from ..text.packaged import packaged_tokenizer
-from ..text.tokenizer import Tokenizer
+from ..text.tokens.packaged import packaged_tokenizer
+from ..text.tokens.tokenizer import Tokenizer
 from .configurations import config_differences
 from .divergence import diverge
 from .layers import compare_layers

@@ -9,8 +9,8 @@ import torch
 from ..config import DrafterConfig, ModelConfig
 from ..errors import CheckpointError
 from .source import StoredTensor, TensorSource
-from .table import LANGUAGE_MODEL, dead_tensor_names
-from .table_entry import TensorEntry
+from .table.entry import TensorEntry
+from .table.tensors import LANGUAGE_MODEL, dead_tensor_names
 
 HEAD = "lm_head.weight"
 """A copy of the embedding that some files carry; Gemma's head is the embedding itself."""

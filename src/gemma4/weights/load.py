@@ -19,8 +19,8 @@ from .checkpoint import Checkpoint
 from .compare import compare_modules, compare_tensors
 from .derived import ConvertedTensor, JoinedTensor
 from .source import StoredTensor
-from .table import tensor_table
-from .table_entry import TensorEntry, TensorKind
+from .table.entry import TensorEntry, TensorKind
+from .table.tensors import tensor_table
 
 CHECKED_ELEMENTS = 1 << 16
 """Tensors of up to so many values (norms, scales, bounds) are searched for NaN."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ..errors import CheckpointError, ModelNotFoundError
 from .checkpoint import Checkpoint, CheckpointFormat
-from .checkpoint_gguf import find_projector, is_projector_name, open_gguf_checkpoint
-from .checkpoint_huggingface import open_huggingface_checkpoint
+from .gguf.checkpoint import find_projector, is_projector_name, open_gguf_checkpoint
+from .huggingface.checkpoint import open_huggingface_checkpoint
 
 __all__ = ["Checkpoint", "CheckpointFormat", "open_checkpoint"]
 

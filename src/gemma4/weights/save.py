@@ -19,13 +19,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import DrafterConfig, ModelConfig
-from ..config.huggingface import read_config
+from ..config.huggingface.reader import read_config
 from ..errors import EnvironmentFault, InputError
 from ..quant.embedding import MappedEmbedding, RowTable
-from .huggingface_names import checkpoint_name
-from .shard_index import INDEX, SINGLE
-from .table import LANGUAGE_MODEL, tensor_table
-from .table_entry import TensorEntry, TensorKind
+from .huggingface.names import checkpoint_name
+from .huggingface.shard_index import INDEX, SINGLE
+from .table.entry import TensorEntry, TensorKind
+from .table.tensors import LANGUAGE_MODEL, tensor_table
 
 DEFAULT_SHARD_BYTES = 5 * 1000**3
 _ROWS_AT_ONCE = 8192

@@ -1,0 +1,1 @@
+"""`gemma4 run` on a terminal: a conversation and its commands."""

@@ -1,0 +1,119 @@
+"""Reads a saved conversation strictly: nothing is guessed, passed over or filled in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from ...config.section import shown
+from ...errors import MediaError, MessageError, SamplingError
+from ...llm.events import FinishReason
+from ...text.messages import Message, Part, Text
+from ..run.content import check_part
+from ..run.media_words import make_part
+from ..run.options import find_setting, parse_setting
+from .turn import Exchange
+
+MARK = "gemma4_conversation"
+"""The key by which a file is known; its value is `VERSION`."""
+
+VERSION = 1
+
+_KINDS = {str: "a text", bool: "true or false", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """What a file holds. `model` is the name of the one that answered."""
+
+    model: str
+    system: str | None
+    thinking: bool
+    options: Mapping[str, Any]
+    exchanges: tuple[Exchange, ...]
+
+
+def read_saved(data: Mapping[str, Any], path: str) -> Saved:
+    """Read the content of a file.
+
+    Raises:
+        MessageError: a key is missing, unknown or of the wrong kind, or a medium is gone.
+    """
+    try:
+        version = data.get(MARK)
+        if version != VERSION:
+            raise ValueError(f"{MARK} is {version!r}, not {VERSION}")
+        keys = (MARK, "model", "system", "thinking", "options", "exchanges")
+        model, system, thinking, options, exchanges = _values(data, keys, "the file")[1:]
+        return Saved(
+            model=_kind(model, str, "model"),
+            system=_optional_text(system, "system"),
+            thinking=_kind(thinking, bool, "thinking"),
+            options=_options(_kind(options, dict, "options")),
+            exchanges=tuple(
+                _exchange(item, f"exchange {number}")
+                for number, item in enumerate(_kind(exchanges, list, "exchanges"), 1)
+            ),
+        )
+    except (ValueError, MediaError, SamplingError) as error:
+        raise MessageError(f"{path} is no conversation that can be used: {error}") from error
+
+
+def _values(data: Any, keys: Sequence[str], where: str) -> list[Any]:
+    """The values of exactly these keys."""
+    _kind(data, dict, where)
+    missing = [key for key in keys if key not in data]
+    unknown = [key for key in data if key not in keys]
+    if missing or unknown:
+        what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+        raise ValueError(f"{where} {what}")
+    return [data[key] for key in keys]
+
+
+def _kind(value: Any, wanted: type, where: str) -> Any:
+    if type(value) is not wanted:
+        raise ValueError(f"{where} must be {_KINDS[wanted]}, not {shown(value)}")
+    return value
+
+
+def _optional_text(value: Any, where: str) -> str | None:
+    return None if value is None else _kind(value, str, where)
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        find_setting(key): parse_setting(find_setting(key), _kind(text, str, f"option {key}"))
+        for key, text in options.items()
+    }
+
+
+def _exchange(data: Any, where: str) -> Exchange:
+    keys = ("user", "answer", "thought", "finish_reason")
+    user, answer, thought, reason = _values(data, keys, where)
+    if reason not in get_args(FinishReason):
+        raise ValueError(f"{where} has finish_reason {reason!r}")
+    content = tuple(_part(item, where) for item in _kind(user, list, f"{where}: user"))
+    if not content:
+        raise ValueError(f"{where} has a question without content")
+    if not _kind(answer, str, f"{where}: answer").strip():
+        raise ValueError(f"{where} has no answer")
+    return Exchange(
+        user=Message(role="user", content=content),
+        answer=Message(
+            role="assistant",
+            content=(Text(answer),),
+            thought=_optional_text(thought, f"{where}: thought"),
+        ),
+        finish_reason=reason,
+    )
+
+
+def _part(data: Any, where: str) -> Part:
+    kind = data.get("type") if isinstance(data, dict) else None
+    if kind == "text":
+        return Text(_kind(_values(data, ("type", "text"), where)[1], str, f"{where}: text"))
+    if kind not in ("image", "audio", "video"):
+        raise ValueError(f"{where} has a part of type {kind!r}")
+    source = _values(data, ("type", "source"), where)[1]
+    text = _kind(source, str, f"{where}: {kind}")
+    return check_part(make_part(kind, text if text[:5].lower() == "data:" else Path(text)))

@@ -1,0 +1,1 @@
+"""`gemma4 run`: which model, which prompt, one answer."""

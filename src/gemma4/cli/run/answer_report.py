@@ -1,0 +1,88 @@
+"""What was really done for an answer: a block for people, an object for programs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from ...engine.sampling import Sampling
+from ...llm.events import Answer, Finished
+from ..output import align_columns
+
+
+def describe_answer(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON values: text, thought and calls first, then everything of its last event."""
+    finished = answer.finished
+    return {
+        "text": answer.text,
+        "thought": answer.thought,
+        "tool_calls": plain(answer.tool_calls),
+        **plain(finished),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Frozen values as JSON takes them; a number that JSON has not, such as −∞, becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stats_lines(finished: Finished) -> list[str]:
+    """The block of `--verbose` and `/stats`."""
+    usage, timings = finished.usage, finished.timings
+    thought = f", {usage.thought_tokens:,} of them thought" if usage.thought_tokens else ""
+    rows = [
+        ("model", finished.model),
+        ("device", f"{finished.device}, {finished.dtype}"),
+        ("load", f"{timings.load:.2f} s"),
+        *(("media", describe_usage(medium)) for medium in usage.media),
+        *([("media", f"prepared in {timings.media:.2f} s")] if usage.media else []),
+        ("prompt", _rate(usage.prompt_tokens, usage.prompt_tokens, timings.prefill)),
+        # The first token comes out of the prefill: decoding made the others.
+        (
+            "answer",
+            _rate(usage.completion_tokens, usage.completion_tokens - 1, timings.decode) + thought,
+        ),
+        ("template", finished.template or "none: plain completion"),
+        ("thinking", "on" if finished.thinking else "off"),
+        ("sampling", describe_sampling(finished.sampling)),
+        ("finish", _finish(finished)),
+    ]
+    return align_columns(rows)
+
+
+def describe_usage(medium: Any) -> str:
+    """A medium's cost: `image, 256 soft tokens, 1920×1080 px → 1152×624 px (detail lost)`."""
+    change = medium.original
+    if medium.used != medium.original:
+        change += f" → {medium.used}"
+    lost = " (detail lost)" if medium.reduced else ""
+    return f"{medium.kind}, {medium.soft_tokens:,} soft tokens, {change}{lost}"
+
+
+def describe_sampling(sampling: Sampling) -> str:
+    """The settings that differ from doing nothing; temperature 0 is greedy whatever the others say."""
+    neutral = Sampling()
+    shown = {
+        field.name: getattr(sampling, field.name)
+        for field in fields(Sampling)
+        if field.name == "temperature"
+        or getattr(sampling, field.name) != getattr(neutral, field.name)
+    }
+    words = ", ".join(f"{key}={plain(value)}" for key, value in shown.items())
+    return f"greedy ({words})" if sampling.temperature == 0 else words
+
+
+def _rate(tokens: int, timed: int, seconds: float) -> str:
+    rate = f", {timed / seconds:,.1f} tokens/s" if timed > 0 and seconds > 0 else ""
+    return f"{tokens:,} tokens in {seconds:.2f} s{rate}"
+
+
+def _finish(finished: Finished) -> str:
+    detail = f": {finished.finish_detail}" if finished.finish_detail else ""
+    return f"{finished.finish_reason}{detail}"

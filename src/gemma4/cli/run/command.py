@@ -1,0 +1,90 @@
+"""`gemma4 run`: ask a model, once or in a conversation."""
+
+import typer
+
+from ..output import JsonOption, NoColorOption, QuietOption
+from ..session import session_of
+from .flags import (
+    AudioOption,
+    BudgetOption,
+    ContextOption,
+    DeviceOption,
+    DtypeOption,
+    HideThinkingOption,
+    ImageOption,
+    MaxTokensOption,
+    ModelOption,
+    NoStreamOption,
+    RawOption,
+    SeedOption,
+    SettingOption,
+    SystemOption,
+    TemperatureOption,
+    ThinkOption,
+    TopKOption,
+    TopPOption,
+    VerboseOption,
+    VideoOption,
+    WordsArgument,
+)
+
+
+def run(
+    context: typer.Context,
+    words: WordsArgument = None,
+    model: ModelOption = None,
+    system: SystemOption = None,
+    image: ImageOption = None,
+    audio: AudioOption = None,
+    video: VideoOption = None,
+    image_budget: BudgetOption = None,
+    think: ThinkOption = False,
+    hide_thinking: HideThinkingOption = False,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    top_k: TopKOption = None,
+    seed: SeedOption = None,
+    max_tokens: MaxTokensOption = None,
+    option: SettingOption = None,
+    ctx: ContextOption = None,
+    dtype: DtypeOption = "auto",
+    device: DeviceOption = "auto",
+    raw: RawOption = None,
+    verbose: VerboseOption = False,
+    no_stream: NoStreamOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    no_color: NoColorOption = False,
+) -> None:
+    """Ask a model. Without a prompt, on a terminal: a conversation (/help says what it can do).
+
+    The first word is the model if it names or looks like one; else all words are the prompt, for the
+    largest downloaded model that fits this machine. Text from a pipe stands after the prompt. Media
+    are attached by option, or by a path in the prompt. Stdout gets the answer, stderr all else.
+
+    \b
+    Examples:
+      gemma4 run
+      gemma4 run e2b "Why is the sky blue?"
+      gemma4 run "What is this? ./photo.jpg"
+      cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
+      gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
+      gemma4 run ./model.gguf --raw "Once upon a time"
+      gemma4 run -m e2b --json --audio talk.ogg Transcribe this.
+    """
+    from .options import collect_settings
+    from .request import Manner, Placing, Question, View
+    from .steps import carry_out
+
+    settings = collect_settings(
+        option, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed, max_tokens=max_tokens
+    )
+    question = Question.of(words, model, image=image, audio=audio, video=video)
+    manner = Manner(
+        system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
+    )
+    placing = Placing(context=ctx, dtype=dtype, device=device)
+    view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
+    session = session_of(context)
+    out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
+    carry_out(session, out, question, manner, placing, view)

@@ -1,0 +1,88 @@
+"""What each downloaded model would need here, from the headers of its files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...config import DrafterConfig, ModelConfig
+from ...errors import Gemma4Error
+from ...fit.estimate import FitReport, Job, estimate_fit
+from ...fit.machine import Machine, read_machine
+from ...fit.tensors import count_parameters, tensor_groups
+from ...fit.weights import estimate_stored_weights
+from ...hub.manifest import Manifest
+from ...hub.names import weights_path
+from ...hub.store import Store
+from ..stored_weights import stored_weights
+from .candidate import Candidate
+from .request import Placing
+
+if TYPE_CHECKING:
+    from ...weights.checkpoint import Checkpoint
+
+DEFAULT_CONTEXT = 4096
+"""Tokens to plan for where --ctx says nothing: a conversation, not the most that a model holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """Models that can be run, and a sentence for each that cannot."""
+
+    candidates: tuple[Candidate, ...]
+    problems: tuple[str, ...]
+
+
+def measure_models(models: Iterable[Manifest], store: Store, placing: Placing) -> Measured:
+    """Look at each model's headers and at this machine. Drafters are left out."""
+    from ...weights.open_checkpoint import open_checkpoint
+
+    machine = read_machine()
+    candidates, problems = [], []
+    for manifest in models:
+        if damage := store.check(manifest):
+            problems.append(f"{manifest.name} ({'; '.join(damage)})")
+            continue
+        try:
+            checkpoint = open_checkpoint(weights_path(manifest, store))
+        except Gemma4Error as error:
+            problems.append(f"{manifest.name} ({error})")
+            continue
+        config = checkpoint.config
+        if not isinstance(config, DrafterConfig):
+            candidates.append(_measure(manifest, checkpoint, config, machine, placing))
+    return Measured(candidates=tuple(candidates), problems=tuple(problems))
+
+
+def _measure(
+    manifest: Manifest,
+    checkpoint: "Checkpoint",
+    config: ModelConfig,
+    machine: Machine,
+    placing: Placing,
+) -> Candidate:
+    from ...llm.placement import choose_placement
+
+    place = choose_placement(checkpoint, placing.device, placing.dtype)
+    dtype = str(place.dtype).removeprefix("torch.")
+    context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
+    job = Job(context=context, run_dtype=dtype)
+    report = estimate_fit(
+        config, estimate_stored_weights(stored_weights(checkpoint), dtype), job, machine
+    )
+    gpu = (place.device.index or 0) if place.device.type == "cuda" else None
+    needed, available = _limits(report, gpu)
+    return Candidate(
+        manifest=manifest,
+        parameters=count_parameters(tensor_groups(config)),
+        chats=checkpoint.chat_template is not None,
+        needed=needed,
+        available=available,
+        fits=needed <= available,
+    )
+
+
+def _limits(report: FitReport, gpu: int | None) -> tuple[int, int]:
+    """Bytes needed and free where the model would lie: on a GPU by number, or in memory."""
+    if gpu is not None and gpu < len(report.gpus):
+        return report.gpus[gpu].peak_bytes, report.gpus[gpu].free_bytes
+    return report.peak_bytes, report.available_bytes

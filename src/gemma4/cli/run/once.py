@@ -1,0 +1,85 @@
+"""One question, one answer, and the end."""
+
+from ...llm.events import Answer, Event, Finished
+from ..chat.session import ChatSession
+from ..chat.turn import Turn
+from ..output import Output
+from ..status_line import StatusLine
+from .answer_report import describe_answer, stats_lines
+from .answer_view import AnswerView
+from .content import Content, describe_part
+from .model import ChosenModel
+from .request import View
+
+
+def answer_once(
+    out: Output, chat: ChatSession, content: Content, chosen: ChosenModel, view: View
+) -> None:
+    """Ask and print the answer, or with --json one object with all that is known of it.
+
+    Raises:
+        InputError: one of its kinds, for what cannot be done as asked.
+        KeyboardInterrupt: the user stopped it; what was printed ends with a newline.
+    """
+    turn = _ask(out, chat, content)
+    if out.as_json:
+        finished = _run(out, turn, None)
+        answer = Answer(
+            text=turn.text, thought=turn.thought, tool_calls=turn.tool_calls, finished=finished
+        )
+        reason = (chosen.reason,) if chosen.reason else ()
+        notes = [*reason, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
+        out.data({**describe_answer(answer), "path": str(chosen.path), "notes": notes})
+        return
+    finished = _run(out, turn, AnswerView(out, view))
+    if not turn.text and not turn.tool_calls:
+        out.warn("the answer is empty")
+    if view.stats:
+        for line in stats_lines(finished):
+            out.stderr.write(f"{line}\n")
+
+
+def _ask(out: Output, chat: ChatSession, content: Content) -> Turn:
+    if not chat.raw:
+        for part in (*content.given, *content.found):
+            chat.attach(part)
+    for note in _notes(chat, content):
+        out.note(note)
+    if not out.as_json:  # there they stand among the notes
+        for warning in _warnings(chat, content):
+            out.warn(warning)
+    return chat.ask(content.untouched if chat.raw else content.text)
+
+
+def _notes(chat: ChatSession, content: Content) -> tuple[str, ...]:
+    return () if chat.raw else content.notes
+
+
+def _warnings(chat: ChatSession, content: Content) -> tuple[str, ...]:
+    """What looks like an attachment and is none; in a text that is continued, all of them."""
+    if not chat.raw:
+        return content.warnings
+    return tuple(
+        f"{describe_part(part)} is not attached: it stays in the text, which is only continued; "
+        "media need a chat model such as e2b"
+        for part in content.found
+    )
+
+
+def _run(out: Output, turn: Turn, view: AnswerView | None) -> Finished:
+    status = StatusLine(out, "reading the prompt")
+    try:
+        with status:
+            for event in turn.events(status.show_prefill):
+                _show(event, view, status)
+    finally:
+        if view is not None:
+            view.close()
+    assert turn.finished is not None  # a stream ends with it, or with an error
+    return turn.finished
+
+
+def _show(event: Event, view: AnswerView | None, status: StatusLine) -> None:
+    if view is not None:
+        status.clear()
+        view.show(event)

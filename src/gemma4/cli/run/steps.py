@@ -1,0 +1,100 @@
+"""`gemma4 run`, step by step: words, content, model, answer."""
+
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ..chat.session import ChatSession
+from ..output import Output
+from ..session import Session
+from ..status_line import StatusLine
+from .content import Content, gather_content, read_piped, stdin_is_terminal
+from .model import ChosenModel, choose_model, load_chosen
+from .once import answer_once
+from .request import Manner, Placing, Question, View
+from .words import split_words
+
+if TYPE_CHECKING:
+    from ...llm.llm import LLM
+
+
+def carry_out(
+    session: Session,
+    out: Output,
+    question: Question,
+    manner: Manner,
+    placing: Placing,
+    view: View,
+) -> None:
+    """Answer once, or talk if there is no prompt and a person at the terminal.
+
+    Raises:
+        InputError: one of its kinds, for what cannot be done as asked. Cheap checks come first.
+    """
+    words = split_words(question.words, question.model, session.store)
+    talks = not words.prompt and stdin_is_terminal()
+    content = gather_content(words.prompt, question.media, piped=read_piped(question.media))
+    _check(out, manner, content, talks=talks)
+    chosen = choose_model(words, session.store, placing)
+    if chosen.reason is not None:
+        out.note(chosen.reason)
+    llm = _load(out, session, chosen, placing)
+    chat = _open_chat(out, llm, manner, content)
+    if talks:
+        from ..chat.repl import talk
+
+        talk(session, out, chat, content.given, view)
+    else:
+        answer_once(out, chat, content, chosen, view)
+
+
+def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> None:
+    """Refuse what no model can do, before any is loaded."""
+    if manner.image_budget is not None:
+        from ...media.patches import check_budget
+
+        check_budget(manner.image_budget)
+    if talks and out.as_json:
+        raise InputError("--json needs a prompt: give one as words, or through a pipe")
+    if not talks and content.is_empty:
+        raise InputError(
+            "there is no prompt: none among the words, and stdin is empty; give one, or start "
+            "`gemma4 run` on a terminal for a conversation"
+        )
+    if manner.raw:
+        _check_raw(manner, content, why="--raw")
+
+
+def _check_raw(manner: Manner, content: Content, *, why: str) -> None:
+    """Refuse what takes a chat template where there is none. Media that the prompt names stay text."""
+    asked = {"--system": manner.system, "--think": manner.thinking, "a medium": content.given}
+    for name, value in asked.items():
+        if value:
+            raise InputError(
+                f"{name} needs a chat template, and {why} only continues text; leave it out, or take "
+                "an instruction-tuned model such as e2b"
+            )
+
+
+def _load(out: Output, session: Session, chosen: ChosenModel, placing: Placing) -> "LLM":
+    with StatusLine(out, f"loading {chosen.name}"):
+        llm = load_chosen(chosen, session.store, placing)
+    for note in llm.info.notes:
+        out.note(note)
+    return llm
+
+
+def _open_chat(out: Output, llm: "LLM", manner: Manner, content: Content) -> ChatSession:
+    """A conversation, or completion: as asked, else as the model is made."""
+    raw = not llm.is_chat_model if manner.raw is None else manner.raw
+    if raw and manner.raw is None:
+        name = llm.info.name
+        _check_raw(manner, content, why=f"{name}, a base model,")
+        out.note(f"{name} is a base model: it continues the text, without a chat template")
+    return ChatSession(
+        llm,
+        raw=raw,
+        system=manner.system,
+        thinking=manner.thinking,
+        options=manner.options,
+        image_budget=manner.image_budget,
+    )

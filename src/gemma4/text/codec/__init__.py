@@ -1,0 +1,1 @@
+"""Thoughts and tool calls: written into prompts, and read back from token ids."""

@@ -1,0 +1,1 @@
+"""Conversations as callers give them, checked and turned into values."""

@@ -1,0 +1,1 @@
+"""Text to token ids and back: the tokenizer from either file format, and the one inside the package."""

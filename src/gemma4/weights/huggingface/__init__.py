@@ -1,0 +1,1 @@
+"""Hugging Face directories: safetensors, shards, packed 4-bit weights."""

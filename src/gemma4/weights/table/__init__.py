@@ -1,0 +1,1 @@
+"""The declarative table of every tensor: names, shapes, least precision."""
