@@ -219,3 +219,13 @@ def test_a_silent_sound_is_said(llm: gemma4.LLM, tmp_path: Path) -> None:
     content = [{"type": "audio", "audio": str(tmp_path / "silence.wav")}]
     answer = llm.chat([{"role": "user", "content": content}], max_tokens=1)
     assert "audio: it is silent" in answer.finished.warnings
+
+
+def test_a_medium_seen_before_is_not_encoded_again(llm: gemma4.LLM) -> None:
+    content = [{"type": "image", "image": str(MEDIA / "photo.jpg")}]
+    ask = {"max_tokens": 2, "temperature": 0.0, "logprobs": 1}
+    first = llm.chat([{"role": "user", "content": content}], **ask)
+    size = llm.soft_tokens.num_bytes
+    again = llm.chat([{"role": "user", "content": content}], **ask)
+    assert llm.soft_tokens.num_bytes == size > 0
+    assert again.finished.logprobs == first.finished.logprobs

@@ -1,6 +1,7 @@
 """Prepared media through the model's towers: soft tokens in prompt order. Letters: M tokens, D width."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,20 +11,24 @@ from ..errors import MediaError
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
 from ..model.gemma4 import Gemma4
 from .prompt import Prompt
+from .soft_token_cache import SoftTokenCache
 
 
 @torch.inference_mode()
-def encode_media(model: Gemma4, media: Sequence[Medium]) -> Tensor | None:
-    """Soft tokens [M, D] of all media, in order; None for none.
+def encode_media(
+    model: Gemma4, media: Sequence[Medium], cache: SoftTokenCache | None = None
+) -> Tensor | None:
+    """Soft tokens [M, D] of all media, in order; None for none. `cache` holds those of earlier calls.
 
     Raises:
         MediaError: the model lacks the modality, or made another number of tokens than announced.
     """
-    parts = [part for medium in media for part in _encode(model, medium)]
+    cache = SoftTokenCache(max_bytes=0) if cache is None else cache
+    parts = [part for medium in media for part in _encode(model, medium, cache)]
     return torch.cat(parts) if parts else None
 
 
-def _encode(model: Gemma4, medium: Medium) -> Iterator[Tensor]:
+def _encode(model: Gemma4, medium: Medium, cache: SoftTokenCache) -> Iterator[Tensor]:
     kind = medium.usage.kind
     if kind not in model.config.modalities:
         raise MediaError(
@@ -33,15 +38,19 @@ def _encode(model: Gemma4, medium: Medium) -> Iterator[Tensor]:
     match medium:
         case VideoInput():
             for frame in medium.frames:
-                yield _encode_image(model, frame)
+                yield cache.get(frame.digest, partial(_encode_image, model, frame))
         case ImageInput():
-            yield _encode_image(model, medium)
+            yield cache.get(medium.digest, partial(_encode_image, model, medium))
         case AudioInput():
-            tokens = model.encode_audio(
-                torch.from_numpy(medium.features).to(model.device),
-                torch.from_numpy(medium.mask).to(model.device),
-            )
-            yield _checked(tokens, medium.soft_tokens, kind)
+            yield cache.get(medium.digest, partial(_encode_audio, model, medium))
+
+
+def _encode_audio(model: Gemma4, audio: AudioInput) -> Tensor:
+    tokens = model.encode_audio(
+        torch.from_numpy(audio.features).to(model.device),
+        torch.from_numpy(audio.mask).to(model.device),
+    )
+    return _checked(tokens, audio.soft_tokens, "audio")
 
 
 def _encode_image(model: Gemma4, image: ImageInput) -> Tensor:
@@ -61,7 +70,12 @@ def _checked(tokens: Tensor, announced: int, kind: str) -> Tensor:
     return tokens
 
 
-def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> Prompt:
+def place_media(
+    model: Gemma4,
+    ids: Sequence[int],
+    media: Sequence[Medium],
+    cache: SoftTokenCache | None = None,
+) -> Prompt:
     """A prompt for the model: ids whose placeholders the media's soft tokens fill, in order.
 
     Raises:
@@ -84,7 +98,7 @@ def place_media(model: Gemma4, ids: Sequence[int], media: Sequence[Medium]) -> P
     return Prompt(
         ids=tensor,
         soft_rows=rows,
-        soft_tokens=encode_media(model, media),
+        soft_tokens=encode_media(model, media, cache),
         spans=number_spans(seen) if bidirectional else None,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
 from ..engine.encode import place_media
 from ..engine.prompt import Prompt
+from ..engine.soft_token_cache import SoftTokenCache
 from ..errors import MediaError
 from ..media.audio import prepare_audio
 from ..media.image import prepare_image
@@ -40,6 +41,7 @@ def prepare_conversation(
     tokenizer: Tokenizer,
     thinking: bool,
     image_budget: int | None,
+    cache: SoftTokenCache,
 ) -> PreparedConversation:
     """Render, prepare media, expand placeholders and encode soft tokens.
 
@@ -53,7 +55,7 @@ def prepare_conversation(
     media = tuple(prepare_medium(part, model.config, image_budget) for part in rendered.media)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
-    prompt = place_media(model, expanded.ids, media)
+    prompt = place_media(model, expanded.ids, media, cache)
     return PreparedConversation(
         prompt=prompt,
         opens_thought=rendered.opens_thought,

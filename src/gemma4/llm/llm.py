@@ -1,7 +1,7 @@
 """A loaded model that talks: conversations, completion, and raw logits."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 import torch
@@ -11,6 +11,7 @@ from ..config import ModelConfig
 from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.sampling import Sampling
+from ..engine.soft_token_cache import SoftTokenCache
 from ..errors import ContextError, InputError
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
@@ -65,6 +66,7 @@ class LLM:
         defaults: settings where a request gives none; from the checkpoint.
         stop_ids: ids that end an answer.
         is_chat_model: tuned for conversations; False for base models, which continue text.
+        soft_tokens: of media seen before, by content.
     """
 
     model: Gemma4
@@ -74,6 +76,7 @@ class LLM:
     stop_ids: frozenset[int]
     is_chat_model: bool
     info: ModelInfo
+    soft_tokens: SoftTokenCache = field(default_factory=SoftTokenCache)
 
     @property
     def config(self) -> ModelConfig:
@@ -132,6 +135,7 @@ class LLM:
             tokenizer=self.tokenizer,
             thinking=thinking,
             image_budget=image_budget,
+            cache=self.soft_tokens,
         )
         decoder = ChatDecoder(
             self.tokenizer,
