@@ -5,6 +5,7 @@ instantiation on the meta device, tests. A checkpoint's own config.json always h
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from .layers import LayerKind, RopeConfig
@@ -83,30 +84,18 @@ E2B = ModelConfig(
 )
 """Gemma 4 E2B: 35 layers, per-layer embeddings, the last 20 layers borrow keys and values."""
 
-E4B = ModelConfig(
-    family="gemma4",
-    text=TextConfig(
-        vocab_size=VOCAB_SIZE,
+E4B = replace(
+    E2B,
+    text=replace(
+        E2B.text,
         hidden_size=2560,
         intermediate_size=10_240,
         layer_kinds=repeat_pattern(5, 7),
-        num_heads=8,
         num_kv_heads=2,
         num_full_kv_heads=2,
-        head_dim=256,
-        full_head_dim=512,
-        sliding_window=512,
-        max_positions=131_072,
-        rope_sliding=ROPE_SLIDING,
-        rope_full=ROPE_FULL,
         num_kv_shared_layers=18,
-        per_layer_dim=256,
-        per_layer_vocab_size=VOCAB_SIZE,
-        logit_softcap=30.0,
+        double_wide_mlp=False,
     ),
-    vision=SMALL_VISION,
-    audio=SMALL_AUDIO,
-    stored_dtype="bfloat16",
 )
 """Gemma 4 E4B: 42 layers, per-layer embeddings, the last 18 layers borrow keys and values."""
 
