@@ -19,10 +19,10 @@ import torch
 from gemma4.config import ModelConfig
 from gemma4.config.huggingface.writer import write_config
 from gemma4.config.published import PUBLISHED_MODELS
+from gemma4.tensors.entry import TensorEntry, TensorKind
+from gemma4.tensors.table import tensor_table
 from gemma4.text.tokens.packaged import packaged_tokenizer_json
 from gemma4.weights.huggingface.names import checkpoint_name
-from gemma4.weights.table.entry import TensorEntry, TensorKind
-from gemma4.weights.table.tensors import tensor_table
 
 BLOCK = 1 << 22
 CODES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}

@@ -14,7 +14,7 @@ from gemma4.config.model import ModelConfig
 from gemma4.config.published import GEMMA3_270M
 from gemma4.config.text import TextConfig
 from gemma4.fit.machine import Machine
-from gemma4.weights.table.tensors import tensor_table
+from gemma4.tensors.table import tensor_table
 
 TINY_TEXT = TextConfig(
     **{

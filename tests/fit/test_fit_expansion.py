@@ -3,8 +3,8 @@
 import pytest
 
 from gemma4.config.published import PUBLISHED_MODELS
+from gemma4.fit.counts import count_resident_values
 from gemma4.fit.expansion import expanded_dtype
-from gemma4.fit.tensors import count_resident_values
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from gemma4.config.huggingface.writer import write_config
 from gemma4.config.model import ModelConfig
 from gemma4.config.published import B31, repeat_pattern
 from gemma4.fit import Job, Machine, StoredWeights, estimate_fit, estimate_stored_weights
+from gemma4.tensors.table import tensor_table
 from gemma4.weights.open_checkpoint import open_checkpoint
-from gemma4.weights.table.tensors import tensor_table
 
 MID_SIZE = ModelConfig(
     family="gemma4",

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from gemma4.config import DrafterConfig, ModelConfig
+from gemma4.tensors.table import tensor_table
 from gemma4.weights.checkpoint import Checkpoint, CheckpointFormat
 from gemma4.weights.derived import NamedSource
-from gemma4.weights.table.tensors import tensor_table
 
 ENCODINGS = {
     torch.float32: "F32",

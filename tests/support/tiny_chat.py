@@ -20,9 +20,9 @@ from safetensors.torch import save_file
 from gemma4.config.huggingface.writer import write_config
 from gemma4.config.model import ModelConfig
 from gemma4.config.published import E2B, repeat_pattern
+from gemma4.tensors.entry import TensorEntry, TensorKind
+from gemma4.tensors.table import tensor_table
 from gemma4.text.tokens.packaged import packaged_tokenizer_json
-from gemma4.weights.table.entry import TensorEntry, TensorKind
-from gemma4.weights.table.tensors import tensor_table
 
 TEMPLATE = Path(__file__).parents[1] / "data" / "chat_templates" / "e2b-e4b.2026-07.jinja"
 GENERATION = {

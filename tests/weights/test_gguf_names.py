@@ -10,6 +10,7 @@ from tiny_models import build, save_tiny
 from gemma4.config import DrafterConfig, LayerKind, MoeConfig, RopeConfig, TextConfig
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
 from gemma4.errors import CheckpointError
+from gemma4.tensors.table import dead_tensor_names, tensor_table
 from gemma4.weights.gguf.names import (
     check_rope_freqs,
     model_source,
@@ -18,7 +19,6 @@ from gemma4.weights.gguf.names import (
 )
 from gemma4.weights.huggingface.names import module_path
 from gemma4.weights.open_checkpoint import open_checkpoint
-from gemma4.weights.table.tensors import dead_tensor_names, tensor_table
 
 ARCHITECTURES = {
     "e2b": gguf.MODEL_ARCH.GEMMA4,

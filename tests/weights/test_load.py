@@ -12,10 +12,10 @@ from gemma4.errors import CheckpointError
 from gemma4.model.drafter import build_drafter
 from gemma4.model.gemma4 import build_model
 from gemma4.quant.embedding import MappedEmbedding
+from gemma4.tensors.table import dead_tensor_names, tensor_table
 from gemma4.weights.huggingface.checkpoint import open_huggingface_checkpoint
 from gemma4.weights.huggingface.names import module_path
 from gemma4.weights.load import load_weights
-from gemma4.weights.table.tensors import dead_tensor_names, tensor_table
 
 LAYER = "model.language_model.layers.0."
 EMBEDDING = "model.language_model.embed_tokens.weight"

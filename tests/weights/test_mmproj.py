@@ -16,10 +16,10 @@ from gemma4.config import (
 )
 from gemma4.config.published import PUBLISHED_MODELS
 from gemma4.errors import CheckpointError
+from gemma4.tensors.entry import Layout
+from gemma4.tensors.table import tensor_table
 from gemma4.weights.gguf.mmproj import from_gguf, gguf_shape, to_gguf
 from gemma4.weights.gguf.names import model_source, to_gguf_tensors
-from gemma4.weights.table.entry import Layout
-from gemma4.weights.table.tensors import tensor_table
 
 TEXT = PUBLISHED_MODELS["31b"].text
 TOWERS = ModelConfig(

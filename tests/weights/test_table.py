@@ -9,9 +9,9 @@ import pytest
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
 from gemma4.model.drafter import build_drafter
 from gemma4.model.gemma4 import build_model
+from gemma4.tensors.entry import Role, TensorKind
+from gemma4.tensors.table import dead_tensor_names, tensor_table
 from gemma4.weights.huggingface.names import module_path
-from gemma4.weights.table.entry import Role, TensorKind
-from gemma4.weights.table.tensors import dead_tensor_names, tensor_table
 
 LISTING = Path(__file__).parents[1] / "data" / "tensor_shapes" / "tensor_shapes.txt.xz"
 SIZES = {"E2B": "e2b", "E4B": "e4b", "12B": "12b", "26B": "26b-a4b", "31B": "31b"}

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ..config import DrafterConfig, ModelConfig
+from ..fit.counts import (
+    MEDIA_ROLES,
+    Role,
+    count_active_parameters,
+    count_parameters,
+    counted_tensors,
+)
 from ..hub.manifest import Manifest
 from ..hub.selection import label_of_file
 from ..llm.assets import read_defaults, read_template
 from ..text.templates.template import JinjaTemplate
 from ..weights.checkpoint import Checkpoint
 from ..weights.open_checkpoint import open_checkpoint
-from ..weights.table.entry import Role, TensorKind
-from ..weights.table.tensors import tensor_table
-
-_MEDIA_ROLES = (Role.VISION, Role.AUDIO, Role.PROJECTOR)
 
 
 def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str
         "format": str(checkpoint.format),
         "quantization": manifest.quantization if manifest else _main_encoding(checkpoint),
         "encodings_bytes": _encodings(checkpoint),
-        "parameters": count_parameters(config),
+        "parameters": parameters_of(config),
         "context_length": config.text.max_positions,
         "modalities": list(config.modalities) if isinstance(config, ModelConfig) else ["text"],
         "capabilities": _capabilities(config, template),
@@ -49,22 +52,21 @@ def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str
     }
 
 
-def count_parameters(config: ModelConfig | DrafterConfig) -> dict[str, int]:
+def parameters_of(config: ModelConfig | DrafterConfig) -> dict[str, int]:
     """Parameters by what they cost.
 
     `total`: all. `text`: the decoder with its embeddings. `effective`: of these, all but the per-layer
     tables, which are only looked up. `active`: of these, what one token passes: its experts only.
     """
-    total = text = tables = experts = 0
-    for entry in tensor_table(config):
-        total += entry.num_elements
-        text += entry.num_elements if entry.role not in _MEDIA_ROLES else 0
-        tables += entry.num_elements if entry.kind is TensorKind.PER_LAYER_TABLE else 0
-        experts += entry.num_elements if entry.role is Role.EXPERTS else 0
-    moe = config.text.moe
-    idle = experts * (moe.num_experts - moe.top_k) // moe.num_experts if moe else 0
-    effective = text - tables
-    return {"total": total, "text": text, "effective": effective, "active": effective - idle}
+    tensors = counted_tensors(config)
+    text = [tensor for tensor in tensors if tensor.role not in MEDIA_ROLES]
+    kept = [tensor for tensor in text if tensor.role is not Role.PER_LAYER_TABLE]
+    return {
+        "total": count_parameters(tensors),
+        "text": count_parameters(text),
+        "effective": count_parameters(kept),
+        "active": count_active_parameters(config),
+    }
 
 
 def files_of(path: Path, manifest: Manifest | None) -> list[tuple[str, int]]:

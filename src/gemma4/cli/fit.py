@@ -9,12 +9,12 @@ import typer
 from ..catalog import FAMILY, Tag, is_known_name, parse_name
 from ..config import DrafterConfig, ModelConfig
 from ..errors import InputError
+from ..fit.counts import count_resident_values
 from ..fit.estimate import FitReport, Job, estimate_fit
 from ..fit.expansion import expanded_dtype
 from ..fit.kv import KV_ENCODINGS
 from ..fit.machine import Machine, read_machine
 from ..fit.precision import Quantization, find_quantization
-from ..fit.tensors import count_resident_values
 from ..fit.weights import StoredWeights, WeightsEstimate, estimate_stored_weights, estimate_weights
 from .output import JsonOption, NoColorOption, Output, QuietOption, format_bytes
 from .session import Session, session_of

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ..errors import ConfigError
-from .tensors import Role
+from .counts import Role
 
 BLOCKS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
     {

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ..config import DrafterConfig, ModelConfig
 from ..errors import ConfigError
+from .counts import MEDIA_ROLES, Counted, Role, counted_tensors
 from .precision import DTYPES, Quantization, encoded_bytes
-from .tensors import MEDIA_ROLES, Role, TensorGroup, tensor_groups
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,8 +63,7 @@ def estimate_weights(
     Raises:
         ConfigError: the dtype is none to compute in.
     """
-    groups = tensor_groups(config)
-    return _total((_place(group, quantization) for group in groups), run_dtype)
+    return _total((_place(tensor, quantization) for tensor in counted_tensors(config)), run_dtype)
 
 
 def estimate_stored_weights(tensors: Iterable[StoredWeights], run_dtype: str) -> WeightsEstimate:
@@ -87,15 +86,15 @@ def dtype_bytes(dtype: str) -> int:
     return encoded_bytes(DTYPES[dtype], (1,))
 
 
-def _place(group: TensorGroup, quantization: Quantization) -> tuple[Role, StoredWeights]:
-    encoding = quantization.encodings[group.role]
+def _place(tensor: Counted, quantization: Quantization) -> tuple[Role, StoredWeights]:
+    encoding = quantization.encodings[tensor.role]
     stored = StoredWeights(
         name="",
         encoding=encoding,
-        num_elements=group.num_elements,
-        nbytes=group.count * encoded_bytes(encoding, group.shape),
+        num_elements=tensor.num_elements,
+        nbytes=encoded_bytes(encoding, tensor.shape),
     )
-    return group.role, stored
+    return tensor.role, stored
 
 
 def _role_of(name: str) -> Role:

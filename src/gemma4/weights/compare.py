@@ -8,9 +8,9 @@ import torch
 
 from ..config import DrafterConfig, ModelConfig
 from ..errors import CheckpointError
+from ..tensors.entry import TensorEntry
+from ..tensors.table import LANGUAGE_MODEL, dead_tensor_names
 from .source import StoredTensor, TensorSource
-from .table.entry import TensorEntry
-from .table.tensors import LANGUAGE_MODEL, dead_tensor_names
 
 HEAD = "lm_head.weight"
 """A copy of the embedding that some files carry; Gemma's head is the embedding itself."""

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 from ..quant import FORMATS
 from ..quant.embedding import MappedEmbedding
+from ..tensors.entry import TensorEntry, TensorKind
+from ..tensors.table import tensor_table
 from .checkpoint import Checkpoint
 from .compare import compare_modules, compare_tensors
 from .derived import ConvertedTensor, JoinedTensor
 from .source import StoredTensor
-from .table.entry import TensorEntry, TensorKind
-from .table.tensors import tensor_table
 
 CHECKED_ELEMENTS = 1 << 16
 """Tensors of up to so many values (norms, scales, bounds) are searched for NaN."""

@@ -22,10 +22,10 @@ from ..config import DrafterConfig, ModelConfig
 from ..config.huggingface.reader import read_config
 from ..errors import EnvironmentFault, InputError
 from ..quant.embedding import MappedEmbedding, RowTable
+from ..tensors.entry import TensorEntry, TensorKind
+from ..tensors.table import LANGUAGE_MODEL, tensor_table
 from .huggingface.names import checkpoint_name
 from .huggingface.shard_index import INDEX, SINGLE
-from .table.entry import TensorEntry, TensorKind
-from .table.tensors import LANGUAGE_MODEL, tensor_table
 
 DEFAULT_SHARD_BYTES = 5 * 1000**3
 _ROWS_AT_ONCE = 8192

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ...config import DrafterConfig, ModelConfig
 from ...errors import Gemma4Error
+from ...fit.counts import count_parameters, counted_tensors
 from ...fit.estimate import FitReport, Job, estimate_fit
 from ...fit.machine import Machine, read_machine
-from ...fit.tensors import count_parameters, tensor_groups
 from ...fit.weights import estimate_stored_weights
 from ...hub.manifest import Manifest
 from ...hub.names import weights_path
@@ -73,7 +73,7 @@ def _measure(
     needed, available = _limits(report, gpu)
     return Candidate(
         manifest=manifest,
-        parameters=count_parameters(tensor_groups(config)),
+        parameters=count_parameters(counted_tensors(config)),
         chats=checkpoint.chat_template is not None,
         needed=needed,
         available=available,

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import CheckpointError
+from ...tensors.entry import Layout, TensorEntry
 from ..derived import ConvertedTensor
 from ..source import StoredTensor
-from ..table.entry import Layout, TensorEntry
 
 CHANNELS = 3
 

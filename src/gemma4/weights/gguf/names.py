@@ -7,10 +7,10 @@ from torch import Tensor
 
 from ...config import DrafterConfig, ModelConfig, TextConfig
 from ...errors import CheckpointError
+from ...tensors.entry import TensorEntry
+from ...tensors.table import dead_tensor_names, tensor_table
 from ..derived import JoinedTensor, NamedSource
 from ..source import StoredTensor, TensorSource
-from ..table.entry import TensorEntry
-from ..table.tensors import dead_tensor_names, tensor_table
 from .mmproj import from_gguf, to_gguf
 
 ROPE_FREQS = "rope_freqs.weight"

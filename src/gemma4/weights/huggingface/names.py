@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from ...config import DrafterConfig, ModelConfig
 from ...errors import CheckpointError
+from ...tensors.table import LANGUAGE_MODEL, tensor_table
 from ..derived import JoinedTensor, NamedSource, Place, with_offset
 from ..source import StoredTensor, TensorSource
-from ..table.tensors import LANGUAGE_MODEL, tensor_table
 
 _DECODER = re.compile(r"model\.(embed_tokens|norm\.|layers\.|per_layer_)")
 _EMBEDDER = re.compile(r"model\.embed_vision\.(patch_|pos_)")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...config import LayerSpec, TextConfig
+from ..config import LayerSpec, TextConfig
 from .entry import (
     EIGHT_BITS,
     FOUR_BITS,

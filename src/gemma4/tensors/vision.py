@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...config import VisionConfig
+from ..config import VisionConfig
 from .entry import Layout, Role, TensorEntry, TensorKind
 from .tower import projector, tower_linear, tower_tensor
 

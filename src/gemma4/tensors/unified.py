@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...config import UnifiedAudioConfig, UnifiedVisionConfig
+from ..config import UnifiedAudioConfig, UnifiedVisionConfig
 from .entry import Layout, Role, TensorEntry, TensorKind
 from .tower import projector, tower_tensor
 

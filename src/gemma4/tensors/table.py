@@ -5,7 +5,7 @@ The loader, the saver, the exporter and the quantizer read this one table.
 
 from collections.abc import Iterator
 
-from ...config import (
+from ..config import (
     AudioConfig,
     DrafterConfig,
     ModelConfig,

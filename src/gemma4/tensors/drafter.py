@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ...config import DrafterConfig
+from ..config import DrafterConfig
 from .entry import EIGHT_BITS, Role, TensorEntry, TensorKind
 from .text import linear, text_entries
 

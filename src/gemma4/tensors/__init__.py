@@ -1,0 +1,1 @@
+"""Every tensor of every model, from configuration alone: names, shapes, least precision."""

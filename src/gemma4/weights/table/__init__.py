@@ -1,1 +1,0 @@
-"""The declarative table of every tensor: names, shapes, least precision."""
