@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from .config.model import DrafterConfig, ModelConfig
-from .config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
+from .config.model import ModelConfig
+from .config.published import PUBLISHED_MODELS
 from .errors import ModelNotFoundError
 
 
@@ -65,11 +65,6 @@ class FamilyMember:
     def config(self) -> ModelConfig:
         """The published configuration."""
         return PUBLISHED_MODELS[self.name]
-
-    @property
-    def drafter_config(self) -> DrafterConfig | None:
-        """The drafter's published configuration."""
-        return PUBLISHED_DRAFTERS.get(self.name)
 
     @property
     def context(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gemma4.config.huggingface.reader import load_config, load_json_object, read_config
+from gemma4.config.huggingface.reader import load_json_object, read_config
 from gemma4.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "data" / "configs"
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_configuration_is_refused(
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=expected):
-        load_config(path)
+        load_json_object(path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

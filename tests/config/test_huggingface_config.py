@@ -17,7 +17,7 @@ from transformers.models.gemma4_assistant import Gemma4AssistantConfig
 from transformers.models.gemma4_unified import Gemma4UnifiedConfig
 from transformers.models.gemma4_unified_assistant import Gemma4UnifiedAssistantConfig
 
-from gemma4.config.huggingface.reader import load_config, read_config
+from gemma4.config.huggingface.reader import load_json_object, read_config
 from gemma4.config.huggingface.writer import write_config
 from gemma4.config.layers import LayerKind, RopeConfig
 from gemma4.config.model import DrafterConfig, MediaTokens, ModelConfig
@@ -47,6 +47,11 @@ TRANSFORMERS_CLASSES = {
 PATTERN = ["sliding_attention"] * 4 + ["full_attention"]
 
 
+def read(name: str) -> ModelConfig | DrafterConfig:
+    path = CONFIGS / name
+    return read_config(load_json_object(path), path)
+
+
 def read_model(data: dict[str, object]) -> ModelConfig:
     config = read_config(data, "config.json")
     assert isinstance(config, ModelConfig)
@@ -62,19 +67,19 @@ def from_transformers(config: PreTrainedConfig) -> ModelConfig | DrafterConfig:
 
 @pytest.mark.parametrize(("file", "name"), PUBLISHED_FILES.items())
 def test_a_published_file_reads_to_the_published_configuration(file: str, name: str) -> None:
-    config = load_config(CONFIGS / f"{file}.json")
+    config = read(f"{file}.json")
     assert isinstance(config, ModelConfig)
     assert replace(config, eos_ids=(1,)) == PUBLISHED_MODELS[name]
 
 
 def test_the_end_ids_of_the_top_level_come_before_those_of_the_decoder() -> None:
-    config = load_config(CONFIGS / "31b-it.json")
+    config = read("31b-it.json")
     assert isinstance(config, ModelConfig)
     assert config.eos_ids == (1, 106)
 
 
 def test_a_published_drafter_reads_to_the_published_configuration() -> None:
-    assert load_config(CONFIGS / "e2b-it-assistant.json") == PUBLISHED_DRAFTERS["e2b"]
+    assert read("e2b-it-assistant.json") == PUBLISHED_DRAFTERS["e2b"]
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED_MODELS])

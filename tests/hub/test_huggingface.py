@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from fake_hub import FakeHub, FakeRepository
+from quiet_report import report_nothing
 
 from gemma4.errors import DownloadError, EnvironmentFault, LockedError, ModelNotFoundError
 from gemma4.hub.huggingface import Hub, Plan, plan_pull, pull
-from gemma4.hub.progress import Progress, report_nothing
+from gemma4.hub.progress import Progress
 from gemma4.hub.selection import Choice
 from gemma4.hub.store import Store
 

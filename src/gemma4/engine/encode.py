@@ -6,12 +6,25 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..config import MediaTokens
+from ..config import MediaTokens, ModelConfig
 from ..errors import MediaError
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
 from ..model.gemma4 import Gemma4
 from .prompt import Prompt
 from .soft_token_cache import SoftTokenCache
+
+
+def check_modality(kind: str, config: ModelConfig) -> None:
+    """Refuse a kind of medium that the model does not take.
+
+    Raises:
+        MediaError: with what it takes.
+    """
+    if kind not in config.modalities:
+        raise MediaError(
+            f"this model takes {', '.join(config.modalities)} but no {kind}; "
+            f"leave it out, or choose a size that takes {kind}"
+        )
 
 
 @torch.inference_mode()
@@ -29,12 +42,7 @@ def encode_media(
 
 
 def _encode(model: Gemma4, medium: Medium, cache: SoftTokenCache) -> Iterator[Tensor]:
-    kind = medium.usage.kind
-    if kind not in model.config.modalities:
-        raise MediaError(
-            f"this model takes {', '.join(model.config.modalities)} but no {kind}; "
-            f"leave it out, or choose a size that takes {kind}"
-        )
+    check_modality(medium.usage.kind, model.config)
     match medium:
         case VideoInput():
             for frame in medium.frames:

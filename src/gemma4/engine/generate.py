@@ -16,9 +16,8 @@ from .sampler import Choice, Sampler
 from .sampling import Sampling
 
 PREFILL_CHUNK = 512
-EXPECTED_ANSWER = (
-    2048  # tokens that keys and values get memory for at first; a GPU gives it at once
-)
+EXPECTED_ANSWER = 2048
+"""Tokens that keys and values get memory for at first: a GPU gives it at once."""
 EndReason = Literal["stop", "length", "loop", "context"]
 
 
@@ -52,6 +51,17 @@ def generate(
         SamplingError: the settings name an id outside the vocabulary.
     """
     length = prompt.ids.shape[0]
+    check_context(length, context)
+    sampler = Sampler(sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size)
+    return _run(model, prompt, sampling, sampler, stop_ids, context - length, on_prefill)
+
+
+def check_context(length: int, context: int) -> None:
+    """Refuse a prompt of so many tokens that leaves no room for one more.
+
+    Raises:
+        ContextError: with both numbers.
+    """
     if length >= context:
         raise ContextError(
             f"the prompt has {length} tokens and the context holds {context}; "
@@ -59,8 +69,6 @@ def generate(
             needed=length + 1,
             limit=context,
         )
-    sampler = Sampler(sampling, prompt_ids=prompt.ids, vocab_size=model.config.text.vocab_size)
-    return _run(model, prompt, sampling, sampler, stop_ids, context - length, on_prefill)
 
 
 @torch.inference_mode()

@@ -14,7 +14,3 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-
-
-def report_nothing(_progress: Progress) -> None:
-    """A `Report` for callers that do not care."""

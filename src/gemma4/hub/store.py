@@ -25,6 +25,11 @@ class Contents:
     problems: tuple[str, ...]
 
 
+def default_root() -> Path:
+    """The store's folder unless the user says otherwise: in the home directory."""
+    return Path.home() / ".local" / "share" / "gemma4"
+
+
 class Store:
     """Models on this machine, below one folder. Making the object touches nothing.
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
-from ..engine.encode import place_media
+from ..engine.encode import check_modality, place_media
+from ..engine.generate import check_context
 from ..engine.prompt import Prompt
 from ..engine.soft_token_cache import SoftTokenCache
-from ..errors import MediaError
 from ..media.audio import prepare_audio
 from ..media.image import prepare_image
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
@@ -41,12 +41,15 @@ def prepare_conversation(
     tokenizer: Tokenizer,
     thinking: bool,
     image_budget: int | None,
+    context: int,
     cache: SoftTokenCache,
 ) -> PreparedConversation:
     """Render, prepare media, expand placeholders and encode soft tokens.
 
+    A prompt that the context cannot hold is refused before the towers run, which may take a minute.
+
     Raises:
-        MessageError, TemplateError, MediaError: see there.
+        MessageError, TemplateError, MediaError, ContextError: see there.
     """
     rendered = build_prompt(
         messages, template=template, tokenizer=tokenizer, tools=tools, thinking=thinking
@@ -55,6 +58,7 @@ def prepare_conversation(
     media = tuple(prepare_medium(part, model.config, image_budget) for part in rendered.media)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
+    check_context(len(expanded.ids), context)
     prompt = place_media(model, expanded.ids, media, cache)
     return PreparedConversation(
         prompt=prompt,
@@ -81,16 +85,13 @@ def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) ->
         MediaError: it cannot be used, or the model lacks the modality.
     """
     kind = type(part).__name__.lower()
-    if kind not in config.modalities:
-        raise MediaError(
-            f"this model takes {', '.join(config.modalities)} but no {kind}; "
-            f"leave it out, or choose a size that takes {kind}"
-        )
+    check_modality(kind, config)
     merged = isinstance(config.vision, UnifiedVisionConfig)
     match part:
         case Image():
             assert config.vision is not None
-            budget = part.budget or image_budget or config.vision.default_soft_tokens
+            wanted = image_budget if part.budget is None else part.budget
+            budget = config.vision.default_soft_tokens if wanted is None else wanted
             return prepare_image(part.source, budget=budget, merged=merged)
         case Video():
             frames = {} if part.num_frames is None else {"num_frames": part.num_frames}

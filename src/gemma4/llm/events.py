@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..engine.sampling import Sampling
 from ..media.types import MediaUsage
-from ..text.messages import Message, ToolCall
+from ..text.messages import Message, Text, ToolCall
 
 FinishReason = Literal["stop", "length", "tool_calls", "loop", "cancelled"]
 
@@ -101,8 +101,6 @@ class Answer:
     @property
     def message(self) -> Message:
         """The answer as the next message of the conversation."""
-        from ..text.messages import Text
-
         return Message(
             role="assistant",
             content=(Text(self.text),) if self.text else (),

@@ -135,6 +135,7 @@ class LLM:
             tokenizer=self.tokenizer,
             thinking=thinking,
             image_budget=image_budget,
+            context=self.info.context,
             cache=self.soft_tokens,
         )
         decoder = ChatDecoder(
@@ -193,10 +194,6 @@ class LLM:
             part = hidden[start : start + LOGIT_ROWS]
             scores[start : start + LOGIT_ROWS] = self.model.decoder.logits(part)
         return scores
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, `<bos>` not counted."""
-        return self.tokenizer.count(text)
 
     def _check_ids(self, ids: Sequence[int]) -> None:
         size = self.config.text.vocab_size

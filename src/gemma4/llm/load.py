@@ -7,7 +7,7 @@ from ..config import DrafterConfig, ModelConfig
 from ..config.generation import GenerationDefaults
 from ..errors import CheckpointError, ContextError
 from ..hub.names import resolve
-from ..hub.store import Store
+from ..hub.store import Store, default_root
 from ..model.gemma4 import Gemma4, build_model
 from ..text.templates.template_choice import choose_template
 from ..text.tokens.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ def load(
         EnvironmentFault: the weights do not fit in memory.
     """
     started = time.perf_counter()
-    place = default_store() if store is None else Path(store)
+    place = default_root() if store is None else Path(store)
     path = resolve(str(name_or_path), Store(place))
     checkpoint = open_checkpoint(path, projector=projector, text_only=text_only)
     config = _target_config(checkpoint)
@@ -83,11 +83,6 @@ def load(
             notes=(*checkpoint.notes, *placement.notes, *report.notes, *notes, *hints),
         ),
     )
-
-
-def default_store() -> Path:
-    """Where models lie unless the caller says otherwise."""
-    return Path.home() / ".local" / "share" / "gemma4"
 
 
 def _target_config(checkpoint: Checkpoint) -> ModelConfig:

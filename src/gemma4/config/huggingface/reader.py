@@ -34,15 +34,6 @@ _TOKEN_KEYS = (
 )
 
 
-def load_config(path: Path) -> ModelConfig | DrafterConfig:
-    """Read a config.json file.
-
-    Raises:
-        ConfigError: the file is not readable JSON of at most `MAX_FILE_BYTES`, or as `read_config`.
-    """
-    return read_config(load_json_object(path), path)
-
-
 def load_json_object(path: Path) -> dict[str, object]:
     """Read a small JSON file that holds one object.
 
