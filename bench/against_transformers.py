@@ -18,11 +18,12 @@ from pathlib import Path
 
 import torch
 
-from gemma4.config import ModelConfig
+from gemma4.config import ModelConfig, plan_kv_groups
 from gemma4.engine.prompt import Prompt
 from gemma4.model.batch import Batch
 from gemma4.model.gemma4 import Gemma4, build_model
-from gemma4.model.kv import DenseKV
+from gemma4.model.page_table import PageTable, blocks_of
+from gemma4.model.paged_kv import PagedKV, PageStorage
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 
@@ -77,19 +78,25 @@ def load_ours(directory: Path, dtype: torch.dtype) -> Gemma4:
 def run_ours(model: Gemma4, ids: torch.Tensor, steps: int) -> tuple[float, float]:
     """Seconds of the prefill, and of a decode step."""
     length, one = ids.numel(), torch.zeros(1, dtype=torch.int64)
-    kv = DenseKV(
-        model.decoder.specs,
-        num_requests=1,
-        capacity=length + steps,
-        dtype=model.dtype,
-        device=model.device,
-    )
+    groups = plan_kv_groups(model.decoder.specs)
+    blocks = blocks_of(length + steps)
+    storage = PageStorage(groups, [blocks] * len(groups), dtype=model.dtype, device=model.device)
+    table = PageTable(len(groups))
+    for pages in table.pages:
+        pages.extend(range(blocks))
     start = time.perf_counter()
+    kv = PagedKV(storage, [table])
     output = model(Prompt(ids=ids).batch(0, length, kv=kv, logit_rows=one + length - 1))
     filled = time.perf_counter()
-    for step in range(steps):
-        token = one + int(output.logits[0].argmax())
-        batch = Batch(ids=token, positions=one + length + step, lengths=(1,), logit_rows=one, kv=kv)
+    for position in range(length, length + steps):
+        table.length = position
+        batch = Batch(
+            ids=one + int(output.logits[0].argmax()),
+            positions=one + position,
+            lengths=(1,),
+            logit_rows=one,
+            kv=PagedKV(storage, [table]),
+        )
         output = model(batch)
     return filled - start, (time.perf_counter() - filled) / steps
 

@@ -25,8 +25,7 @@ import numpy as np
 import torch
 
 from gemma4.hub.names import resolve
-from gemma4.hub.store import Store
-from gemma4.llm.load import default_store
+from gemma4.hub.store import Store, default_root
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -274,7 +273,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--goldens", type=Path, help="directory to store goldens in")
     options = parser.parse_args()
-    model = resolve(options.model, Store(default_store()))
+    model = resolve(options.model, Store(default_root()))
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(options.peer, Path(folder), options.threads)
         tiny_figures, tiny = compare_tiny(peer)

@@ -23,7 +23,6 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     import torch
 
     import gemma4
-    from gemma4.engine.generate import generate
     from gemma4.engine.prompt import Prompt
     from gemma4.engine.sampling import Sampling
 
@@ -40,9 +39,8 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         generator = torch.Generator().manual_seed(0)
         length = options.ctx - STEPS
         ids = torch.randint(3, llm.config.text.vocab_size, (length,), generator=generator)
-        for _ in generate(
-            llm.model, Prompt(ids=ids), settings, stop_ids=frozenset(), context=options.ctx
-        ):
+        engine = llm.streams.engine
+        for _ in llm.streams.run(engine.prepare(Prompt(ids=ids), settings)):
             pass
     return {"dtype": llm.info.dtype, "loaded_bytes": loaded, "peak_bytes": _peak_bytes()}
 

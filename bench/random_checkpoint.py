@@ -12,6 +12,7 @@ import math
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -37,11 +38,22 @@ def shorten(config: ModelConfig, layers: int) -> ModelConfig:
     return replace(config, text=replace(text, layer_kinds=kinds, num_kv_shared_layers=shared))
 
 
-def write_random_checkpoint(config: ModelConfig, directory: Path, dtype: str) -> int:
-    """Write config.json, tokenizer.json, generation_config.json, model.safetensors; bytes of weights."""
+def write_random_checkpoint(
+    config: ModelConfig, directory: Path, dtype: str, *, text_only: bool = False
+) -> int:
+    """Write config.json, tokenizer.json, generation_config.json, model.safetensors; bytes of weights.
+
+    Args:
+        text_only: leave out the towers, and name everything as text-only classes do.
+    """
     directory.mkdir(parents=True)
     config = replace(config, stored_dtype=dtype)
-    (directory / "config.json").write_text(json.dumps(write_config(config), indent=1))
+    model_type, written = config.family, write_config(config)
+    if text_only:
+        config = replace(config, vision=None, audio=None)
+        written = _text_only(write_config(config), dtype)
+        model_type = str(written["model_type"])
+    (directory / "config.json").write_text(json.dumps(written, indent=1))
     (directory / "tokenizer.json").write_bytes(packaged_tokenizer_json())
     generation = {
         "do_sample": False,
@@ -50,17 +62,24 @@ def write_random_checkpoint(config: ModelConfig, directory: Path, dtype: str) ->
         "pad_token_id": 0,
     }
     (directory / "generation_config.json").write_text(json.dumps(generation))
-    return _write_weights(config, directory / "model.safetensors", dtype)
+    return _write_weights(config, model_type, directory / "model.safetensors", dtype)
 
 
-def _write_weights(config: ModelConfig, path: Path, dtype: str) -> int:
+def _text_only(written: dict[str, object], dtype: str) -> dict[str, object]:
+    """The decoder's part of a config.json as one of its own."""
+    text = written["text_config"]
+    assert isinstance(text, dict)
+    return {"architectures": ["Gemma4ForCausalLM"], "dtype": dtype, **text}
+
+
+def _write_weights(config: ModelConfig, model_type: str, path: Path, dtype: str) -> int:
     entries = tensor_table(config)
     itemsize = getattr(torch, dtype).itemsize
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for entry in entries:
         end = offset + math.prod(entry.shape) * itemsize
-        name = checkpoint_name(entry.name, config.family)
+        name = checkpoint_name(entry.name, model_type)
         header[name] = {
             "dtype": CODES[dtype],
             "shape": list(entry.shape),
@@ -77,7 +96,7 @@ def _write_weights(config: ModelConfig, path: Path, dtype: str) -> int:
     return offset
 
 
-def _write_tensor(file, entry: TensorEntry, normal: torch.Tensor, dtype: str) -> None:
+def _write_tensor(file: BinaryIO, entry: TensorEntry, normal: torch.Tensor, dtype: str) -> None:
     total = math.prod(entry.shape)
     block = _values(entry, normal[: min(total, BLOCK)]).to(getattr(torch, dtype))
     data = block.contiguous().view(torch.uint8).numpy() if total else np.empty(0, np.uint8)
@@ -96,7 +115,8 @@ def _values(entry: TensorEntry, normal: torch.Tensor) -> torch.Tensor:
         return scale * (1.0 + 0.05 * normal)
     if entry.kind in (TensorKind.SCALE, TensorKind.BIAS):
         return 1.0 + 0.05 * normal if entry.kind is TensorKind.SCALE else 0.05 * normal
-    return normal * entry.shape[-1] ** -0.5
+    scale = float(entry.shape[-1] ** -0.5)
+    return normal * scale
 
 
 def main() -> None:

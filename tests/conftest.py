@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Read when triton is first imported, which transformers does: its kernels then run on the CPU.
+os.environ["TRITON_INTERPRET"] = "1"
+
 from gemma4.cli.settings import read_settings
 from gemma4.errors import ModelNotFoundError
 from gemma4.hub.names import resolve

@@ -69,9 +69,9 @@ def test_json_carries_the_published_figures(run: Run) -> None:
 def test_users_and_the_precision_of_keys_and_values_count(run: Run) -> None:
     one = json.loads(run("fit", "31b", "--json").out)
     many = json.loads(run("fit", "31b", "--users", "8", "--json").out)
-    small = json.loads(run("fit", "31b", "--kv-dtype", "q8_0", "--json").out)
+    small = json.loads(run("fit", "31b", "--kv-dtype", "int8", "--json").out)
     assert many["kv_cache_bytes"] == 8 * one["kv_cache_bytes"]
-    assert small["kv_cache_bytes"] == one["kv_cache_bytes"] * 34 // 64
+    assert 0.5 < small["kv_cache_bytes"] / one["kv_cache_bytes"] < 0.51  # a byte, and the scales
 
 
 def test_the_tag_and_the_option_choose_the_quantization(run: Run) -> None:

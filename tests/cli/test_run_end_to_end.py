@@ -44,7 +44,7 @@ def test_a_base_model_continues_what_is_piped(run: Run, monkeypatch: pytest.Monk
     assert outcome.out.strip()
     assert outcome.out.endswith("\n")
     lines = outcome.err.splitlines()
-    assert lines[1] == ("tiny-base is a base model: it continues the text, without a chat template")
+    assert "tiny-base is a base model: it continues the text, without a chat template" in lines
     assert (
         "warning: the answer is not complete (length): the limit of 3 tokens was reached" in lines
     )
@@ -56,5 +56,6 @@ def test_a_base_model_continues_what_is_piped(run: Run, monkeypatch: pytest.Monk
 def test_a_context_that_does_not_hold_the_prompt_is_refused(run: Run) -> None:
     outcome = run("run", str(tiny_chat_directory()), "word " * 50, "--ctx", "32")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("error: the prompt has ")
-    assert "and the context holds 32" in outcome.err
+    refusal = outcome.err.splitlines()[-1]  # behind the note on what computes
+    assert refusal.startswith("error: the prompt has ")
+    assert "and the context holds 32" in refusal

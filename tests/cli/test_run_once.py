@@ -275,6 +275,15 @@ def test_json_is_one_object_with_everything(run: Run, llm: ScriptedLLM) -> None:
     ]
 
 
+def test_what_was_known_from_before_is_said_and_not_counted_as_speed(
+    run: Run, llm: ScriptedLLM
+) -> None:
+    llm.cached_tokens = 10
+    assert json.loads(run("run", "./model", "x", "--json").out)["usage"]["cached_tokens"] == 10
+    lines = run("run", "./model", "x", "--verbose").err.splitlines()
+    assert "prompt     12 tokens in 0.50 s, 4.0 tokens/s, 10 of them known from before" in lines
+
+
 def test_numbers_that_json_has_not_become_null() -> None:
     logprob = TokenLogprob(id=1, text="a", logprob=-0.5, top=((2, "b", float("-inf")),))
     assert plain(logprob) == {"id": 1, "text": "a", "logprob": -0.5, "top": [[2, "b", None]]}
@@ -288,7 +297,7 @@ def test_the_stats_block_says_what_was_done(run: Run, llm: ScriptedLLM) -> None:
     outcome = run("run", "./model", "x", "--verbose", "--hide-thinking", "-t", "0")
     assert outcome.err.splitlines() == [
         "model      scripted",
-        "device     cpu, float32",
+        "device     cpu, float32, torch",
         "load       1.50 s",
         "media      image, 1,064 soft tokens, 1920×1080 px → 1152×624 px (detail lost)",
         "media      prepared in 0.25 s",

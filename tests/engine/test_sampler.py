@@ -109,3 +109,20 @@ def test_settings_out_of_range_name_value_and_limit(
 def test_a_stop_id_outside_the_vocabulary_is_named() -> None:
     with pytest.raises(SamplingError, match="stop_ids names id 8; the vocabulary has 0 to 7"):
         sampler(stop_ids=(8,))
+
+
+def test_whole_numbers_bias_too_and_suppression_wins() -> None:
+    one = sampler(size=3, temperature=0.0, logit_bias={0: 5, 2: 50}, suppress_ids=(2,))
+    assert one.choose(torch.tensor([1.0, 2.0, 3.0])).id == 0
+
+
+def test_penalties_leave_the_scores_they_were_given_alone() -> None:
+    logits = torch.tensor([1.0, 2.0, 3.0])
+    one = sampler(
+        torch.tensor([2]), size=3, temperature=0.0, repetition_penalty=2.0, presence_penalty=1.0,
+        logit_bias={1: 9.0},
+    )  # fmt: skip
+    for _ in range(3):
+        one.choose(logits)
+        one.guess(logits, 0)
+    assert logits.tolist() == [1.0, 2.0, 3.0]

@@ -9,9 +9,11 @@ import tokenizers  # noqa: F401
 import torch
 from PIL import Image  # noqa: F401
 
-from gemma4.engine.generate import generate
+from gemma4.engine.limits import Limits
+from gemma4.engine.open_engine import open_engine
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampling import Sampling
+from gemma4.engine.streams import Streams
 from gemma4.model.gemma4 import build_model
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
@@ -22,8 +24,8 @@ model = build_model(checkpoint.config)
 load_weights(model, checkpoint, dtype=dtype)
 ids = torch.arange(context - 2) % checkpoint.config.text.vocab_size
 settings = Sampling(temperature=0.0, max_tokens=2)
-steps = generate(model, Prompt(ids=ids), settings, stop_ids=frozenset(), context=context)
-for _ in steps:
+engine = open_engine(model, Limits(context=context, max_requests=1))
+for _ in Streams(engine).run(engine.prepare(Prompt(ids=ids), settings)):
     pass
 # Not ru_maxrss: a new process inherits its parent's.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -4,7 +4,7 @@ import pytest
 
 from gemma4.config.published import PUBLISHED_DRAFTERS, PUBLISHED_MODELS
 from gemma4.errors import ConfigError
-from gemma4.fit.kv import kv_buffer_bytes, kv_cache_bytes
+from gemma4.fit.kv import kv_cache_bytes, kv_page_bytes
 
 GIB = 2**30
 
@@ -50,16 +50,25 @@ def test_a_drafter_stores_nothing() -> None:
 
 
 def test_eight_bits_take_a_little_more_than_half() -> None:
-    text = PUBLISHED_MODELS["e4b"].text
-    full = kv_cache_bytes(text, context=8192, dtype="bfloat16")
-    assert kv_cache_bytes(text, context=8192, dtype="q8_0") == full * 34 // 64
+    text = PUBLISHED_MODELS["31b"].text
+    full = kv_cache_bytes(text, context=1024, dtype="bfloat16")
+    assert kv_cache_bytes(text, context=1024, dtype="int8") == full // 2 + 1024 * 2 * 4 * (
+        50 * 16 + 10 * 4  # a scale for each layer and head, of keys and of values
+    )
 
 
-def test_buffers_exceed_the_windows_by_their_slack() -> None:
+def test_pages_hold_the_context_and_the_windows_that_are_remembered() -> None:
     text = PUBLISHED_MODELS["e2b"].text
-    slack = kv_buffer_bytes(text, context=4096) - kv_cache_bytes(text, context=4096)
-    assert slack == 12 * 129 * 2 * 256 * 2
-    assert kv_buffer_bytes(text, context=100) == kv_cache_bytes(text, context=100)
+    sliding, full = 12 * 2 * 256 * 2 * 32, 3 * 2 * 512 * 2 * 32  # bytes of a page
+    assert kv_page_bytes(text, context=100) == 4 * (sliding + full)  # no more than the context
+    # Windows of 513 tokens, wherever they begin: the request's, and those that 256 MiB hold; a chunk.
+    remembered = 2**28 // (17 * sliding)
+    assert remembered == 40
+    assert kv_page_bytes(text, context=32_000) == (41 * 17 + 17) * sliding + 1000 * full
+    # 31B: one window of 1025 tokens is 825 MiB; a request needs as much again, a chunk and an image.
+    sliding, full = 50 * 2 * 16 * 256 * 2 * 32, 10 * 2 * 4 * 512 * 2 * 32
+    text = PUBLISHED_MODELS["31b"].text
+    assert kv_page_bytes(text, context=32_000) == 84 * sliding + 1000 * full
 
 
 def test_an_unknown_precision_is_refused() -> None:

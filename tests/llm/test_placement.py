@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import gemma4.llm.placement as placement
+from gemma4.config.published import PUBLISHED_MODELS
 from gemma4.errors import EnvironmentFault
 from gemma4.fit.machine import Machine
 from gemma4.llm.placement import Placement, choose_placement, explaining_memory
@@ -28,7 +29,8 @@ class Stored:
 
 
 def chosen(tensors: dict[str, Stored]) -> torch.dtype:
-    checkpoint = SimpleNamespace(source=SimpleNamespace(tensors=tensors))
+    source = SimpleNamespace(tensors=tensors)
+    checkpoint = SimpleNamespace(source=source, config=PUBLISHED_MODELS["e2b"])
     return choose_placement(checkpoint, "cpu", "auto").dtype
 
 

@@ -3,15 +3,14 @@
 Shapes differ, so matrix products may sum in another order; greedy ids must be the same all the same.
 """
 
-from itertools import pairwise
-
 import pytest
 import torch
-from tiny_loaded import dense_kv, engine_prompt, loaded, logits_of
+from tiny_loaded import engine_prompt, loaded, logits_of, pages_for
 from tiny_media import prompt, random_audio, random_image, text_prompt
 from tiny_towers import relative_error
 
 from gemma4.engine.prompt import Prompt
+from gemma4.engine.spans import ImageSpans
 from gemma4.model.batch import Batch
 from gemma4.model.gemma4 import Gemma4
 
@@ -20,12 +19,12 @@ TOLERANCE = 1e-4
 
 
 def run_pieces(model: Gemma4, whole: Prompt, cuts: list[int]) -> torch.Tensor:
-    kv = dense_kv(model)
+    pages = pages_for(model)
     pieces = []
     for start, end in zip([0, *cuts], [*cuts, whole.ids.numel()], strict=True):
+        kv = pages.begin([end - start])
         pieces.append(logits_of(model, whole, kv=kv, start=start, end=end))
-        kv.check()
-        assert kv.length(0) == end
+        pages.end([end - start])
     return torch.cat(pieces)
 
 
@@ -50,50 +49,40 @@ def test_prefill_with_media_in_chunks_equals_one_pass(kind: str) -> None:
     )  # fmt: skip
     whole = engine_prompt(model, case)
     expected = logits_of(model, whole)
-    cuts = [end for _, end in whole.chunks(5)][:-1]
-    found = run_pieces(model, whole, cuts)
+    length, cuts = whole.ids.numel(), [0]
+    spans = ImageSpans(None if whole.spans is None else whole.spans.tolist())
+    while cuts[-1] < length:
+        cuts.append(spans.chunk_end(cuts[-1], min(cuts[-1] + 5, length)))
+    found = run_pieces(model, whole, cuts[1:-1])
     assert relative_error(found, expected) < TOLERANCE
     assert torch.equal(found.argmax(-1), expected.argmax(-1))
-
-
-def test_no_chunk_cuts_an_image() -> None:
-    model = loaded("moe")
-    case = prompt(
-        5, 6, random_image("moe", columns=4, rows=3), 7, random_image("moe", columns=2, rows=2), 8
-    )
-    whole = engine_prompt(model, case)
-    for size in range(1, whole.ids.numel() + 1):
-        pieces = list(whole.chunks(size))
-        assert pieces[0][0] == 0
-        assert pieces[-1][1] == whole.ids.numel()
-        for (_, end), (start, _) in pairwise(pieces):
-            assert end == start
-            assert not 0 <= whole.spans[start] == whole.spans[start - 1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_strangers_in_the_batch_change_nothing(kind: str) -> None:
     model = loaded(kind)
     alone = [engine_prompt(model, text_prompt(length, seed=length)) for length in (7, 23, 1, 12)]
-    kv = dense_kv(model, num_requests=len(alone))
+    pages = pages_for(model, num_requests=len(alone))
     lengths = tuple(one.ids.numel() for one in alone)
     batch = Batch(
         ids=torch.cat([one.ids for one in alone]),
         positions=torch.cat([torch.arange(length) for length in lengths]),
         lengths=lengths,
         logit_rows=torch.tensor(lengths).cumsum(0) - 1,
-        kv=kv,
+        kv=pages.begin([*lengths]),
     )
+    with torch.inference_mode():
+        last = model(batch).logits
+    pages.end([*lengths])
     step = Batch(
         ids=torch.arange(50, 54),
         positions=torch.tensor(lengths),
         lengths=(1,) * 4,
         logit_rows=torch.arange(4),
-        kv=kv,
+        kv=pages.begin([1] * 4),
     )
     with torch.inference_mode():
-        last, following = model(batch).logits, model(step).logits
-    kv.check()
+        following = model(step).logits
     for index, one in enumerate(alone):
         longer = Prompt(ids=torch.cat((one.ids, step.ids[index : index + 1])))
         expected = logits_of(model, longer)
@@ -105,12 +94,9 @@ def test_strangers_in_the_batch_change_nothing(kind: str) -> None:
 def test_sharing_layers_work_without_a_cache_and_with_one() -> None:
     model = loaded("e_series")
     whole = engine_prompt(model, prompt(5, random_audio("e_series", frames=50), 9, 10))
-    plain, cached = logits_of(model, whole), logits_of(model, whole, kv=dense_kv(model))
+    pages, length = pages_for(model), whole.ids.numel()
+    plain, cached = logits_of(model, whole), logits_of(model, whole, kv=pages.begin([length]))
     assert relative_error(cached, plain) < TOLERANCE
     owners = [spec.index for spec in model.decoder.specs if spec.owns_kv]
     assert owners == [0, 1, 2, 3, 4]
-    kv = dense_kv(model)
-    logits_of(model, whole, kv=kv)
-    window_rows, rows = 9, whole.ids.numel()  # window 8: what a drafter looks back to
-    per_row = 2 * 4  # keys and values, float32
-    assert kv.num_bytes == per_row * (4 * window_rows * 16 + rows * 32)
+    assert [group.layers for group in pages.storage.groups] == [(0, 1, 2, 3), (4,)]

@@ -13,8 +13,9 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from gemma4.ops.sampling import candidates, penalize
+from gemma4.ops.sampling import candidates, draw, exponentials, penalize
 
+NO_IDS = torch.tensor([], dtype=torch.int64)
 LOGITS = torch.log(torch.tensor([0.1, 0.4, 0.2, 0.3]))
 
 
@@ -25,8 +26,8 @@ def keep(**settings: float) -> list[int]:
     return ids.tolist()
 
 
-def test_nothing_asked_keeps_all_likeliest_first() -> None:
-    assert keep() == [1, 3, 2, 0]
+def test_nothing_asked_keeps_all_as_they_come() -> None:
+    assert keep() == [0, 1, 2, 3]
 
 
 def test_top_k_keeps_k() -> None:
@@ -54,7 +55,8 @@ def test_repetition_divides_what_is_positive_and_multiplies_what_is_negative() -
     out = penalize(
         torch.tensor([2.0, -2.0, 1.0]),
         seen=torch.tensor([0, 1]),
-        generated_counts=None,
+        generated=NO_IDS,
+        counts=torch.empty(0),
         repetition=2.0,
         presence=0.0,
         frequency=0.0,
@@ -65,8 +67,9 @@ def test_repetition_divides_what_is_positive_and_multiplies_what_is_negative() -
 def test_presence_counts_once_and_frequency_each_time() -> None:
     out = penalize(
         torch.zeros(3),
-        seen=torch.tensor([], dtype=torch.int64),
-        generated_counts=torch.tensor([0.0, 1.0, 3.0]),
+        seen=NO_IDS,
+        generated=torch.tensor([1, 2]),
+        counts=torch.tensor([1.0, 3.0]),
         repetition=1.0,
         presence=0.5,
         frequency=0.25,
@@ -90,7 +93,8 @@ def test_penalties_and_filters_in_the_order_of_transformers(repetition: float) -
         penalized = penalize(
             logits,
             seen=seen[0].unique(),
-            generated_counts=None,
+            generated=NO_IDS,
+            counts=torch.empty(0),
             repetition=repetition,
             presence=0.0,
             frequency=0.0,
@@ -100,3 +104,45 @@ def test_penalties_and_filters_in_the_order_of_transformers(repetition: float) -
         )
         found = torch.zeros(60).index_copy(0, ids, probabilities)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)  # float32
+
+
+def test_draws_follow_the_probabilities_over_steps_and_over_seeds() -> None:
+    """Chi-square of 6,000 draws from 5 ids, 4 degrees of freedom: above 23.5 once in 10,000 times."""
+    ids = torch.tensor([7, 0, 262_143, 3, 100_000])
+    probabilities = torch.tensor([0.5, 0.25, 0.15, 0.09, 0.01])
+    count = 6000
+    for drawn in (
+        [draw(ids, probabilities, seed=3, step=step) for step in range(count)],
+        [draw(ids, probabilities, seed=seed, step=3) for seed in range(count)],
+    ):
+        found = (torch.tensor(drawn)[:, None] == ids).sum(0)
+        expected = probabilities * count
+        assert float(((found - expected) ** 2 / expected).sum()) < 23.5
+
+
+def test_steps_and_seeds_are_independent_of_each_other() -> None:
+    """65,536 times of one step against those of the next, and of the next seed: |r| < 5/√n."""
+    ids = torch.arange(65_536)
+    rows = [exponentials(ids, seed=seed, step=step) for seed, step in ((9, 0), (9, 1), (10, 0))]
+    correlation = torch.corrcoef(torch.stack(rows)) - torch.eye(3, dtype=torch.float64)
+    assert float(correlation.abs().max()) < 5 / 256
+    assert all(abs(float(row.mean()) - 1.0) < 5 / 256 for row in rows)
+
+
+@pytest.mark.parametrize("seed", [0, -1, -(2**63), 2**63, 2**64 - 1])
+def test_every_seed_of_64_bits_draws(seed: int) -> None:
+    times = exponentials(torch.arange(100), seed=seed, step=2**40)
+    assert bool((times > 0).all() & times.isfinite().all())
+
+
+def test_distributions_that_are_alike_draw_alike() -> None:
+    """The share of equal draws is Σ_j 1 / Σ_i max(p_i/p_j, q_i/q_j); 5,000 draws, 4 deviations."""
+    ids = torch.arange(4)
+    p, q = torch.tensor([0.4, 0.3, 0.2, 0.1]), torch.tensor([0.3, 0.4, 0.1, 0.2])
+    ratios = torch.maximum(p[:, None] / p, q[:, None] / q)
+    expected = float((1 / ratios.sum(0)).sum())
+    count = 5000
+    equal = sum(
+        draw(ids, p, seed=1, step=step) == draw(ids, q, seed=1, step=step) for step in range(count)
+    )
+    assert abs(equal / count - expected) < 4 * (expected * (1 - expected) / count) ** 0.5

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 import gemma4
-from gemma4.engine.generate import End, generate
+from gemma4.engine.limits import Limits
+from gemma4.engine.open_engine import open_engine
 from gemma4.engine.prompt import Prompt
+from gemma4.engine.sampler import Choice
 from gemma4.engine.sampling import Sampling
+from gemma4.engine.streams import Streams
 from gemma4.llm.llm import LLM
 
 DATA = Path(__file__).parents[1] / "data" / "agreement"
@@ -63,14 +66,9 @@ def load_float32(path: Path) -> LLM:
 def greedy_ids(llm: LLM, prompt: Sequence[int], steps: int) -> list[int]:
     """The ids behind a prompt, each the likeliest; nothing ends them early."""
     sampling = Sampling(temperature=0.0, max_tokens=steps, loop_guard=False)
-    choices = generate(
-        llm.model,
-        Prompt(ids=torch.tensor(prompt)),
-        sampling,
-        stop_ids=frozenset(),
-        context=len(prompt) + steps + 1,
-    )
-    return [choice.id for choice in choices if not isinstance(choice, End)]
+    engine = open_engine(llm.model, Limits(context=len(prompt) + steps + 1, max_requests=1))
+    request = engine.prepare(Prompt(ids=torch.tensor(prompt)), sampling)
+    return [step.id for step in Streams(engine).run(request) if isinstance(step, Choice)]
 
 
 def digest_of(path: Path) -> str:

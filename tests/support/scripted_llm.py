@@ -44,6 +44,7 @@ class ScriptedLLM:
     modalities: tuple[str, ...] = ("text", "image", "video", "audio")
     notes: tuple[str, ...] = ()
     name: str = "scripted"
+    cached_tokens: int = 0
     defaults: Sampling = field(default_factory=lambda: Sampling(top_k=64, top_p=0.95))
     asked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -56,6 +57,8 @@ class ScriptedLLM:
             dtype="float32",
             modalities=self.modalities,
             context=8192,
+            kv_dtype="float32",
+            kv_bytes=2**20,
             template="small.2026-07@3beb16a140a7",
             template_came_along=True,
             load_seconds=1.5,
@@ -113,6 +116,7 @@ class ScriptedLLM:
             finish_detail=reply.detail,
             usage=Usage(
                 prompt_tokens=12,
+                cached_tokens=self.cached_tokens,
                 completion_tokens=len(reply.thought) + len(reply.pieces),
                 thought_tokens=len(reply.thought),
                 media=reply.media,
@@ -124,5 +128,6 @@ class ScriptedLLM:
             model=self.name,
             device="cpu",
             dtype="float32",
+            kernels="torch",
             warnings=reply.warnings,
         )

@@ -2,8 +2,9 @@
 
     tiny_chat_directory()    a checkpoint as one pulls it; what it says is noise, how it says it is real
     tiny_base_directory()    the same weights without template and settings: it continues text
+    tiny_drafter_directory() a drafter that fits it
 
-Both are written once in a test session, removed at its end, and must not be changed.
+All are written once in a test session, removed at its end, and must not be changed.
 """
 
 import atexit
@@ -18,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from gemma4.config.huggingface.writer import write_config
-from gemma4.config.model import ModelConfig
+from gemma4.config.model import DrafterConfig, ModelConfig
 from gemma4.config.published import E2B, repeat_pattern
 from gemma4.tensors.entry import TensorEntry, TensorKind
 from gemma4.tensors.table import tensor_table
@@ -43,14 +44,14 @@ def tiny_chat_config() -> ModelConfig:
     text = replace(
         E2B.text,
         hidden_size=32,
-        intermediate_size=48,
+        intermediate_size=64,
         layer_kinds=repeat_pattern(1, 3)[:6],
         num_heads=2,
-        head_dim=16,
-        full_head_dim=32,
+        head_dim=32,
+        full_head_dim=64,
         sliding_window=64,
         num_kv_shared_layers=2,
-        per_layer_dim=4,
+        per_layer_dim=32,
         max_positions=8192,
     )
     vision = replace(
@@ -82,6 +83,33 @@ def tiny_base_directory() -> Path:
     folder = _folder("base")
     for name in ("model.safetensors", "config.json", "tokenizer.json"):
         (folder / name).symlink_to(tiny_chat_directory() / name)
+    return folder
+
+
+@cache
+def tiny_drafter_directory() -> Path:
+    """A drafter of random weights for the same model: it hardly ever guesses right."""
+    folder, target = _folder("drafter"), tiny_chat_config()
+    text = replace(
+        target.text,
+        hidden_size=32,
+        layer_kinds=repeat_pattern(3, 1),
+        num_kv_shared_layers=4,
+        per_layer_dim=0,
+        per_layer_vocab_size=0,
+        double_wide_mlp=False,
+        logit_softcap=None,
+    )
+    config = DrafterConfig(
+        family="gemma4_assistant",
+        text=text,
+        backbone_hidden_size=target.text.hidden_size,
+        stored_dtype="float32",
+    )
+    generator = torch.Generator().manual_seed(5)
+    weights = {entry.name: _random(entry, generator) for entry in tensor_table(config)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(write_config(config)))
     return folder
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import tiny_media
 import torch
+from scattered_pages import ScatteredPages
 from tiny_models import save_tiny
 
-from gemma4.config import DrafterConfig, ModelConfig
-from gemma4.engine.encode import encode_media
+from gemma4.config import DrafterConfig, ModelConfig, plan_kv_groups
+from gemma4.engine.encode import digests, encode_media
 from gemma4.engine.prompt import Prompt
 from gemma4.model.batch import KV
 from gemma4.model.drafter import Drafter, build_drafter
 from gemma4.model.gemma4 import Gemma4, build_model
-from gemma4.model.kv import DenseKV, PassKV
+from gemma4.model.kv import PassKV
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 
@@ -53,19 +54,15 @@ def engine_prompt(model: Gemma4, prompt: tiny_media.Prompt) -> Prompt:
         ids=prompt.ids,
         soft_rows=None if soft_tokens is None else prompt.soft_rows,
         soft_tokens=soft_tokens,
+        media=digests(prompt.media),
         spans=prompt.spans if bidirectional and soft_tokens is not None else None,
     )
 
 
-def dense_kv(model: Gemma4, num_requests: int = 1, capacity: int = 8) -> DenseKV:
-    """An empty cache; the small capacity makes every buffer grow."""
-    return DenseKV(
-        model.decoder.specs,
-        num_requests=num_requests,
-        capacity=capacity,
-        dtype=model.dtype,
-        device=model.device,
-    )
+def pages_for(model: Gemma4, num_requests: int = 1) -> ScatteredPages:
+    """Empty pages in the model's dtype."""
+    groups = plan_kv_groups(model.decoder.specs)
+    return ScatteredPages(groups, num_requests=num_requests, dtype=model.dtype)
 
 
 @torch.inference_mode()

@@ -9,18 +9,19 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from ..errors import Gemma4Error
+from .bench.command import bench
 from .doctor import doctor
 from .fit import fit
 from .ls import ls
 from .output import Output
 from .pull import pull
+from .quantize.command import quantize
 from .rm import rm
 from .run.command import run
 from .session import Session
@@ -34,8 +35,14 @@ _INTERRUPTED = 130
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gemma4 {version('gemma4')}")
+        typer.echo(f"gemma4 {_version()}")
         raise typer.Exit
+
+
+def _version() -> str:
+    from importlib.metadata import version  # a fiftieth of a second that few commands need
+
+    return version("gemma4")
 
 
 def _root(
@@ -65,7 +72,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (run, pull, ls, show, rm, fit, tokenize, verify, doctor):
+    for command in (run, pull, ls, show, rm, fit, bench, quantize, tokenize, verify, doctor):
         app.command()(command)
     return app
 
@@ -119,7 +126,7 @@ def _report(error: Exception, words: Sequence[str], settings: Settings) -> int:
             traceback.print_exception(error, file=sys.stderr)
             kind, code = type(error).__name__, 1
             message = (
-                f"unexpected {kind}: {error}; this is a defect of gemma4 {version('gemma4')}, "
+                f"unexpected {kind}: {error}; this is a defect of gemma4 {_version()}, "
                 "please report it with the lines above"
             )
     out.fail(error, kind=kind, message=message, exit_code=code)

@@ -12,8 +12,8 @@ from ..errors import InputError
 from ..fit.counts import count_resident_values
 from ..fit.estimate import FitReport, Job, estimate_fit
 from ..fit.expansion import expanded_dtype
-from ..fit.kv import KV_ENCODINGS
 from ..fit.machine import Machine, read_machine
+from ..fit.pages import KV_DTYPES
 from ..fit.precision import Quantization, find_quantization
 from ..fit.weights import StoredWeights, WeightsEstimate, estimate_stored_weights, estimate_weights
 from .output import JsonOption, NoColorOption, Output, QuietOption, format_bytes
@@ -71,7 +71,7 @@ def fit(
         str | None, typer.Option("--quant", help="fp32, bf16, fp16, q8_0, q4_0 or w4a16.")
     ] = None,
     kv_dtype: Annotated[
-        str | None, typer.Option("--kv-dtype", help=f"Of the KV cache: {', '.join(KV_ENCODINGS)}.")
+        str | None, typer.Option("--kv-dtype", help=f"Of the KV cache: {', '.join(KV_DTYPES)}.")
     ] = None,
     text_only: Annotated[bool, typer.Option("--text-only", help="Without the towers.")] = False,
     as_json: JsonOption = False,
@@ -89,7 +89,7 @@ def fit(
     Examples:
       gemma4 fit
       gemma4 fit e4b --ctx 131072 --users 4
-      gemma4 fit 31b --quant q4_0 --kv-dtype q8_0
+      gemma4 fit 31b --quant q4_0 --kv-dtype int8
       gemma4 fit ./my-checkpoint --json
     """
     session = session_of(context)

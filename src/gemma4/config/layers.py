@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+PAGE_TOKENS: Final = 32
+"""Tokens of a page of keys and values."""
 
 
 class LayerKind(StrEnum):
@@ -58,3 +62,41 @@ class LayerSpec:
     def is_sliding(self) -> bool:
         """True if the layer sees a window only."""
         return self.kind is LayerKind.SLIDING
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KVGroup:
+    """Layers of one kind that own keys and values: they have one shape and share a pool of pages.
+
+    Attributes:
+        layers: indices of the owners, ascending; a page holds its tokens' keys and values of them all.
+        window: as in `LayerSpec`.
+    """
+
+    kind: LayerKind
+    layers: tuple[int, ...]
+    num_kv_heads: int
+    head_dim: int
+    window: int | None
+
+
+def plan_kv_groups(specs: tuple[LayerSpec, ...]) -> tuple[KVGroup, ...]:
+    """The sliding owners, then the full ones; a kind without owners has no group."""
+    groups = []
+    for kind in (LayerKind.SLIDING, LayerKind.FULL):
+        owners = [spec for spec in specs if spec.kind is kind and spec.owns_kv]
+        if not owners:
+            continue
+        shapes = {(spec.num_kv_heads, spec.head_dim, spec.window) for spec in owners}
+        assert len(shapes) == 1, f"{kind.value} layers differ in shape: {sorted(shapes, key=str)}"
+        num_kv_heads, head_dim, window = shapes.pop()
+        groups.append(
+            KVGroup(
+                kind=kind,
+                layers=tuple(spec.index for spec in owners),
+                num_kv_heads=num_kv_heads,
+                head_dim=head_dim,
+                window=window,
+            )
+        )
+    return tuple(groups)

@@ -107,8 +107,19 @@ def place_media(
         ids=tensor,
         soft_rows=rows,
         soft_tokens=encode_media(model, media, cache),
+        media=digests(media),
         spans=number_spans(seen) if bidirectional else None,
     )
+
+
+def digests(media: Sequence[Medium]) -> tuple[tuple[bytes, int], ...]:
+    """Content and number of soft tokens of each medium, a video's frame by frame."""
+    parts = [
+        part
+        for medium in media
+        for part in (medium.frames if isinstance(medium, VideoInput) else (medium,))
+    ]
+    return tuple((part.digest, part.soft_tokens) for part in parts)
 
 
 def _check_kinds(placed: list[int], media: Sequence[Medium], tokens: MediaTokens) -> None:

@@ -1,9 +1,8 @@
-"""A prompt as the model takes it: ids, soft tokens in their places, image spans, and how to cut it.
+"""A prompt as the model takes it: ids, soft tokens in their places, image spans.
 
 Letters: T tokens, M soft tokens, D model width.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +13,20 @@ from ..model.batch import KV, Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """Ids int64 [T]; soft tokens [M, D] for the rows int64 [M]; spans int64 [T] or None for no images."""
+    """What a request starts from.
+
+    Attributes:
+        ids: int64 [T].
+        soft_rows, soft_tokens: int64 [M], ascending, and [M, D]: soft tokens and the rows they fill.
+        media: digest and number of soft tokens of each medium (of a video: each frame), in their order.
+        spans: int64 [T], the number of the image a token belongs to, else −1; None for no images, or a
+            size that sees them causally.
+    """
 
     ids: Tensor
     soft_rows: Tensor | None = None
     soft_tokens: Tensor | None = None
+    media: tuple[tuple[bytes, int], ...] = ()
     spans: Tensor | None = None
 
     def batch(self, start: int, end: int, *, kv: KV, logit_rows: Tensor) -> Batch:
@@ -38,15 +46,3 @@ class Prompt:
             soft_rows=soft_rows,
             soft_tokens=soft_tokens,
         )
-
-    def chunks(self, size: int) -> Iterator[tuple[int, int]]:
-        """Cut [0, T) into pieces of about `size` tokens, never through an image."""
-        total = self.ids.shape[0]
-        spans = None if self.spans is None else self.spans.tolist()
-        start = 0
-        while start < total:
-            end = min(start + size, total)
-            while spans is not None and end < total and 0 <= spans[end] == spans[end - 1]:
-                end += 1
-            yield start, end
-            start = end

@@ -38,6 +38,12 @@ def prefill_bytes(
         number_bytes: of a value in the dtype of computation: 4 or 2.
     """
     tokens = min(chunk, context)
+    # What the last layer of each kind read from its pages waits for the layers that share it.
+    read = {
+        spec.kind: 2 * _keys_bytes(spec, tokens, context, number_bytes)
+        for spec in text.plan_layers()
+        if spec.owns_kv
+    }
     layers = [
         max(
             _attention_bytes(spec, tokens, context, number_bytes),
@@ -50,23 +56,32 @@ def prefill_bytes(
     table = tokens * text.num_layers * text.per_layer_dim * number_bytes
     # Per-layer inputs stay for the whole pass; making them takes three more of their size.
     return max(
-        stream + table + max(layers, default=0),
+        stream + table + sum(read.values()) + max(layers, default=0),
         stream + 4 * table,
         _logit_bytes(text, number_bytes) + stream,
     )
 
 
+def _keys_bytes(spec: LayerSpec, tokens: int, context: int, number_bytes: int) -> int:
+    """Keys, or values, that the last chunk of a context sees."""
+    return _num_keys(spec, tokens, context) * spec.num_kv_heads * spec.head_dim * number_bytes
+
+
+def _num_keys(spec: LayerSpec, tokens: int, context: int) -> int:
+    return context if spec.window is None else min(context, spec.window + 1 + tokens)
+
+
 def _attention_bytes(spec: LayerSpec, tokens: int, context: int, number_bytes: int) -> int:
-    keys = context if spec.window is None else min(context, spec.window + tokens)
+    keys = _num_keys(spec, tokens, context)
     queries = min(QUERY_BLOCK, tokens)
     # Distances are int64 and give two masks of booleans; the mask that remains is made additive.
     distances = queries * keys * (8 + 1 + 1)
     mask = queries * keys * (1 + number_bytes)
     query = tokens * spec.num_heads * spec.head_dim * number_bytes
     key = tokens * spec.num_kv_heads * spec.head_dim * number_bytes
-    # A chunk longer than the window's slack is put behind the stored keys in a new tensor.
-    joined = 0 if spec.window is None else 2 * keys * spec.num_kv_heads * spec.head_dim
-    return 4 * query + 4 * key + joined * number_bytes + max(distances, mask)
+    # Lanes of pages are put in order one tensor after the other.
+    lanes = _keys_bytes(spec, tokens, context, number_bytes)
+    return 3 * query + 4 * key + max(lanes, query + max(distances, mask))
 
 
 def _feed_forward_bytes(spec: LayerSpec, text: TextConfig, tokens: int, number_bytes: int) -> int:

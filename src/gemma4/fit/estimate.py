@@ -7,7 +7,7 @@ from typing import Final
 from ..config import ModelConfig
 from ..errors import ContextError
 from .activations import media_activation_bytes, prefill_bytes
-from .kv import kv_buffer_bytes, kv_cache_bytes
+from .kv import kv_cache_bytes, kv_page_bytes
 from .machine import Machine
 from .weights import WeightsEstimate, dtype_bytes
 
@@ -67,7 +67,7 @@ class FitReport:
         file_bytes: of the weights as stored: the download.
         weights_bytes: of the decoder, resident. media_bytes: of the towers, resident.
         kv_cache_bytes: of keys and values that are kept.
-        activation_bytes: of intermediate values, and of the buffers' slack around the windows.
+        activation_bytes: of intermediate values, of windows that are remembered, of pages partly filled.
         runtime_bytes: of Python, torch and the tokenizer.
         disk_bytes: of tables that stay on disk, outside the peak.
         peak_bytes: the sum of weights, media, keys and values, activations and runtime.
@@ -166,12 +166,12 @@ def _runtime_bytes(config: ModelConfig, weights: WeightsEstimate, job: Job) -> i
 
 
 def _working_bytes(config: ModelConfig, job: Job, context: int) -> int:
-    """Keys and values with their buffers' slack, and the larger of a prefill's and a tower's peak."""
+    """Keys and values with the pages' slack, and the larger of a prefill's and a tower's peak."""
     number_bytes = dtype_bytes(job.run_dtype)
-    buffers = kv_buffer_bytes(config.text, context=context, users=job.users, dtype=_kv_dtype(job))
+    pages = kv_page_bytes(config.text, context=context, users=job.users, dtype=_kv_dtype(job))
     prefill = prefill_bytes(config.text, context=context, number_bytes=number_bytes)
     towers = media_activation_bytes(config, number_bytes=number_bytes) if job.media else 0
-    return buffers + max(prefill, towers)
+    return pages + max(prefill, towers)
 
 
 def _longest(config: ModelConfig, job: Job, room: int) -> int:

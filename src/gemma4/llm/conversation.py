@@ -4,18 +4,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
-from ..engine.encode import check_modality, place_media
-from ..engine.generate import check_context
+from ..config import ModelConfig
+from ..engine.capacity import check_context
+from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.soft_token_cache import SoftTokenCache
-from ..media.audio import prepare_audio
-from ..media.image import prepare_image
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
-from ..media.video import prepare_video
 from ..model.gemma4 import Gemma4
 from ..text.media_spans import SoftTokens, expand_media
-from ..text.messages import Audio, Image, Message, Part, Tool, Video
+from ..text.messages import Message, Part, Tool
 from ..text.prompt import build_prompt
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
@@ -55,7 +52,7 @@ def prepare_conversation(
         messages, template=template, tokenizer=tokenizer, tools=tools, thinking=thinking
     )
     started = time.perf_counter()
-    media = tuple(prepare_medium(part, model.config, image_budget) for part in rendered.media)
+    media = _prepare(rendered.media, model.config, image_budget)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
     check_context(len(expanded.ids), context)
@@ -69,6 +66,17 @@ def prepare_conversation(
     )
 
 
+def _prepare(
+    parts: Sequence[Part], config: ModelConfig, image_budget: int | None
+) -> tuple[Medium, ...]:
+    """What decodes media is imported when the first one comes: a text is answered sooner without."""
+    if not parts:
+        return ()
+    from .medium import prepare_medium
+
+    return tuple(prepare_medium(part, config, image_budget) for part in parts)
+
+
 def _warnings(media: Sequence[Medium]) -> Iterator[str]:
     for medium in media:
         usage = medium.usage
@@ -76,30 +84,6 @@ def _warnings(media: Sequence[Medium]) -> Iterator[str]:
             yield f"{usage.kind} was reduced: {usage.original} → {usage.used}"
         if usage.remark:
             yield f"{usage.kind}: {usage.remark}"
-
-
-def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) -> Medium:
-    """Decode and prepare one medium as this size of model wants it.
-
-    Raises:
-        MediaError: it cannot be used, or the model lacks the modality.
-    """
-    kind = type(part).__name__.lower()
-    check_modality(kind, config)
-    merged = isinstance(config.vision, UnifiedVisionConfig)
-    match part:
-        case Image():
-            assert config.vision is not None
-            wanted = image_budget if part.budget is None else part.budget
-            budget = config.vision.default_soft_tokens if wanted is None else wanted
-            return prepare_image(part.source, budget=budget, merged=merged)
-        case Video():
-            frames = {} if part.num_frames is None else {"num_frames": part.num_frames}
-            return prepare_video(part.source, merged=merged, **frames)
-        case Audio():
-            return prepare_audio(part.source, raw=isinstance(config.audio, UnifiedAudioConfig))
-        case _:
-            raise AssertionError(f"{kind} is no medium")
 
 
 def soft_tokens_of(medium: Medium) -> SoftTokens:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..engine.sampling import Sampling
+from ..engine.speculation.report import SpeculationReport
 from ..media.types import MediaUsage
 from ..text.messages import Message, Text, ToolCall
 
@@ -43,9 +44,14 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Counts of one answer: media are in `prompt_tokens`, thoughts in `completion_tokens`."""
+    """Counts of one answer: media are in `prompt_tokens`, thoughts in `completion_tokens`.
+
+    Attributes:
+        cached_tokens: of the prompt, not computed again: an earlier request began with the same.
+    """
 
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     thought_tokens: int
     media: tuple[MediaUsage, ...] = ()
@@ -69,6 +75,7 @@ class Finished:
         finish_detail: a sentence for a person when the reason needs one (`loop`, `length`).
         sampling: effective settings, checkpoint defaults filled in.
         template: revision of the chat template, `None` for plain completion.
+        speculation: what guessing tokens ahead did; None where nothing guesses.
         warnings: what the caller should know: a repaired tool call, a cut sound, a call left as text.
     """
 
@@ -82,7 +89,9 @@ class Finished:
     model: str
     device: str
     dtype: str
+    kernels: str
     logprobs: tuple[TokenLogprob, ...] | None = None
+    speculation: SpeculationReport | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -12,6 +12,7 @@ from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.sampling import Sampling
 from ..engine.soft_token_cache import SoftTokenCache
+from ..engine.streams import Streams
 from ..errors import ContextError, InputError
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
@@ -27,7 +28,7 @@ from .decoding import AnswerDecoder, ChatDecoder, PlainDecoder
 from .events import Answer, Event
 from .fold import fold
 from .options import SamplingOptions, effective
-from .stream import Facts, Request, stream_events
+from .stream import Facts, Turn, stream_events
 
 Conversation = str | Sequence[Message | Mapping[str, Any]]
 Tools = Sequence[Tool | Mapping[str, Any] | Callable[..., object]]
@@ -40,7 +41,10 @@ class ModelInfo:
     """What was loaded, and how.
 
     Attributes:
+        kernels: an instruction set of the native kernels, `cuda`, or `torch`.
+        threads: of the processor that compute.
         context: tokens that prompt and answer may have together.
+        kv_dtype: of keys and values. kv_bytes: that they may take, once all pages were used.
         template: revision of the chat template in use.
         template_came_along: False if our own renderer stands in for one.
         notes: what happened on the way that a user may want to know.
@@ -52,17 +56,25 @@ class ModelInfo:
     dtype: str
     modalities: tuple[str, ...]
     context: int
+    kv_dtype: str
+    kv_bytes: int
     template: str
     template_came_along: bool
     load_seconds: float
     notes: tuple[str, ...]
+    kernels: str = "torch"
+    threads: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LLM:
     """A model with its tokenizer, template and recommended settings. Make one with `gemma4.load`.
 
+    Streams of one `LLM` may be read in turn, from one thread: their requests run together. What a
+    conversation has in common with an earlier one is not computed again.
+
     Attributes:
+        streams: the engine that runs requests.
         defaults: settings where a request gives none; from the checkpoint.
         stop_ids: ids that end an answer.
         is_chat_model: tuned for conversations; False for base models, which continue text.
@@ -70,6 +82,7 @@ class LLM:
     """
 
     model: Gemma4
+    streams: Streams
     tokenizer: Tokenizer
     template: Template
     defaults: Sampling
@@ -223,6 +236,7 @@ class LLM:
             model=self.info.name,
             device=self.info.device,
             dtype=self.info.dtype,
+            kernels=self.info.kernels,
             template=template,
             thinking=thinking,
             load_seconds=self.info.load_seconds,
@@ -239,13 +253,15 @@ class LLM:
         facts: Facts,
         on_prefill: OnPrefill | None,
     ) -> Iterator[Event]:
+        request = self.streams.engine.prepare(
+            prompt, sampling, stop_ids=self.stop_ids | frozenset(sampling.stop_ids)
+        )
         return stream_events(
-            Request(
-                model=self.model,
+            Turn(
+                streams=self.streams,
+                request=request,
                 tokenizer=self.tokenizer,
-                prompt=prompt,
                 sampling=sampling,
-                stop_ids=self.stop_ids | frozenset(sampling.stop_ids),
                 context=self.info.context,
                 decoder=decoder,
                 facts=facts,

@@ -1,87 +1,144 @@
 """Open a checkpoint and make it talk."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ..config import DrafterConfig, ModelConfig
-from ..config.generation import GenerationDefaults
-from ..errors import CheckpointError, ContextError
+from ..errors import CheckpointError
 from ..hub.names import resolve
 from ..hub.store import Store, default_root
+from ..kernels.cuda import CudaKernels
+from ..kernels.native import Native
 from ..model.gemma4 import Gemma4, build_model
-from ..text.templates.template_choice import choose_template
-from ..text.tokens.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import LoadReport, load_weights
 from ..weights.open_checkpoint import open_checkpoint
-from .assets import read_defaults, read_template_source, read_tokenizer, template_style
+from .chat_settings import ChatSettings, read_chat_settings
+from .collection import collection_paused
+from .drafts import LOOKUP, ChosenDrafter, choose_drafter, open_drafts
+from .key_value_memory import KeyValueOptions, check_options, plan_memory
 from .llm import LLM, ModelInfo
-from .options import recommended
-from .placement import Placement, choose_placement, explaining_memory
-
-CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
-"""Ends of the model's part of a conversation; the second hands over to a tool."""
+from .open_streams import open_streams
+from .placement import Placement, choose_placement, explaining_memory, free_bytes
 
 
+@collection_paused()
 def load(
     name_or_path: str | Path,
     *,
     device: str = "auto",
     dtype: str = "auto",
+    kernels: str = "auto",
     context: int | None = None,
+    kv_dtype: str = "auto",
+    kv_memory: int | None = None,
+    max_requests: int | None = None,
     projector: str | Path | None = None,
     text_only: bool = False,
+    drafter: str | Path | None = LOOKUP,
     store: str | Path | None = None,
 ) -> LLM:
     """Load a downloaded model by name, or a directory, a `.gguf` or a `.safetensors` file.
 
     Args:
         device: `auto` takes a CUDA device if there is one, else the CPU.
-        dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        context: tokens that prompt and answer may have together; None: all the model was made for.
+        dtype: `auto`, `float32`, `bfloat16` or `float16`; on a processor a named one computes with torch.
+        kernels: `auto` computes with native kernels on a processor and with Triton's on a GPU, `off` with
+            torch; or `cuda`, or the name of an instruction set, which must be there.
+        context: tokens that prompt and answer may have together; None: all the model was made for, or
+            what half of the free memory holds.
+        kv_dtype: of keys and values: `auto` as the model computes, `float32`, `bfloat16`, `float16`, or
+            `int8` with a scale for each token and head.
+        kv_memory: bytes that keys and values may take, those remembered of earlier requests included.
+        max_requests: how many streams run at once; others wait. None: 4, or 1 where memory is short.
         projector: the mmproj file of a GGUF model; None takes the one beside it.
         text_only: leave a GGUF model's mmproj alone.
-        store: the folder of downloaded models; None: the one that the command line uses when no
-            environment variable names another.
+        drafter: guesses tokens ahead, which changes no answer: a drafter's name or path; `lookup` finds
+            what repeats itself; None guesses nothing.
+        store: the folder of downloaded models; None: where the command line has it unless told.
 
     Raises:
         InputError: no such model, a damaged or unsupported checkpoint, a setting out of range.
         EnvironmentFault: the weights do not fit in memory.
     """
     started = time.perf_counter()
-    place = default_root() if store is None else Path(store)
-    path = resolve(str(name_or_path), Store(place))
+    models = Store(default_root() if store is None else Path(store))
+    path = resolve(str(name_or_path), models)
     checkpoint = open_checkpoint(path, projector=projector, text_only=text_only)
     config = _target_config(checkpoint)
-    limit = _context(config, context)
-    placement = choose_placement(checkpoint, device, dtype)
-    tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
-    source, defaults = read_template_source(checkpoint), read_defaults(checkpoint)
-    template = choose_template(source, tokenizer=tokenizer, style=template_style(config))
-    sampling, hints = recommended(defaults)
-    model, report = _fill_model(checkpoint, config, placement)
-    ends = _chat_ends(tokenizer)
-    stop_ids = _stop_ids(config, defaults, tokenizer)
-    chats = source is not None or bool(ends & stop_ids)
+    wanted = KeyValueOptions(
+        context=context, dtype=kv_dtype, num_bytes=kv_memory, max_requests=max_requests
+    )
+    check_options(wanted, config)
+    plan = _Plan(
+        name=_short_name(name_or_path),
+        checkpoint=checkpoint,
+        config=config,
+        keys_values=wanted,
+        drafter=drafter,
+        chosen_drafter=choose_drafter(drafter, config, models),
+        placement=choose_placement(checkpoint, device, dtype, kernels, kv_dtype=kv_dtype),
+        settings=read_chat_settings(checkpoint, config),
+    )
+    return _carry_out(plan, started)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """All that is decided before a weight is read."""
+
+    name: str
+    checkpoint: Checkpoint
+    config: ModelConfig
+    keys_values: KeyValueOptions
+    drafter: str | Path | None
+    chosen_drafter: ChosenDrafter | None
+    placement: Placement
+    settings: ChatSettings
+
+
+def _carry_out(plan: _Plan, started: float) -> LLM:
+    config, placement, settings = plan.config, plan.placement, plan.settings
+    model, report = _fill_model(plan.checkpoint, config, placement)
+    drafts = open_drafts(plan.drafter, plan.chosen_drafter, model, placement)
+    computing = str(model.dtype).removeprefix("torch.")
+    memory = plan_memory(
+        plan.keys_values,
+        config,
+        # Half precision beside native kernels: normed keys and values stay far below its limit.
+        computing="float16" if isinstance(placement.kernels, Native) else computing,
+        free_bytes=free_bytes(placement.device),
+    )
+    streams = open_streams(model, memory, drafts.speculator, placement.kernels)
+    remarks = (plan.checkpoint, placement, memory, report, drafts, settings)
+    info = ModelInfo(
+        name=plan.name,
+        family=config.family,
+        device=str(placement.device),
+        dtype=computing,
+        modalities=config.modalities,
+        context=memory.context,
+        kv_dtype=memory.dtype,
+        kv_bytes=memory.num_bytes,
+        template=settings.template.revision,
+        template_came_along=settings.template_came_along,
+        load_seconds=time.perf_counter() - started,
+        kernels=_name(placement.kernels),
+        threads=_threads(placement.kernels),
+        notes=tuple(note for part in remarks for note in part.notes),
+    )
     return LLM(
         model=model,
-        tokenizer=tokenizer,
-        template=template,
-        defaults=sampling,
-        stop_ids=stop_ids | ends if chats else stop_ids,
-        is_chat_model=chats,
-        info=ModelInfo(
-            name=_short_name(name_or_path),
-            family=config.family,
-            device=str(placement.device),
-            dtype=str(placement.dtype).removeprefix("torch."),
-            modalities=config.modalities,
-            context=limit,
-            template=template.revision,
-            template_came_along=source is not None,
-            load_seconds=time.perf_counter() - started,
-            notes=(*checkpoint.notes, *placement.notes, *report.notes, *notes, *hints),
-        ),
+        streams=streams,
+        tokenizer=settings.tokenizer,
+        template=settings.template,
+        defaults=settings.sampling,
+        stop_ids=settings.stop_ids,
+        is_chat_model=settings.is_chat_model,
+        info=info,
     )
 
 
@@ -99,36 +156,30 @@ def _fill_model(
 ) -> tuple[Gemma4, LoadReport]:
     model = build_model(config)
     with explaining_memory(checkpoint, placement):
-        report = load_weights(model, checkpoint, device=placement.device, dtype=placement.dtype)
+        report = load_weights(
+            model,
+            checkpoint,
+            device=placement.device,
+            dtype=placement.dtype,
+            keep_blocks=isinstance(placement.kernels, Native),
+            tile=isinstance(placement.kernels, CudaKernels),
+        )
     return model, report
+
+
+def _name(kernels: Native | CudaKernels | None) -> str:
+    match kernels:
+        case Native():
+            return kernels.kernels
+        case CudaKernels():
+            return "cuda"
+    return "torch"
+
+
+def _threads(kernels: Native | CudaKernels | None) -> int:
+    return kernels.num_threads if isinstance(kernels, Native) else torch.get_num_threads()
 
 
 def _short_name(name_or_path: str | Path) -> str:
     path = Path(name_or_path)
     return path.name or path.absolute().name if path.exists() else str(name_or_path)
-
-
-def _context(config: ModelConfig, wanted: int | None) -> int:
-    longest = config.text.max_positions
-    if wanted is None:
-        return longest
-    if not 1 <= wanted <= longest:
-        raise ContextError(
-            f"a context of {wanted} tokens was asked for and the model holds 1 to {longest}",
-            needed=wanted,
-            limit=longest,
-        )
-    return wanted
-
-
-def _stop_ids(
-    config: ModelConfig, defaults: GenerationDefaults, tokenizer: Tokenizer
-) -> frozenset[int]:
-    """What the checkpoint says ends an answer, and the tokenizer's own end of text."""
-    end_of_text = tokenizer.special_ids.get("<eos>", config.eos_ids[0])
-    return frozenset({*config.eos_ids, *defaults.eos_ids, end_of_text})
-
-
-def _chat_ends(tokenizer: Tokenizer) -> frozenset[int]:
-    known = tokenizer.special_ids
-    return frozenset(known[name] for name in CHAT_ENDS if name in known)

@@ -4,15 +4,20 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from ..config import ModelConfig
 from ..errors import EnvironmentFault, InputError
 from ..fit.expansion import expanded_dtype
 from ..fit.machine import read_memory
+from ..kernels.cuda import CudaKernels
+from ..kernels.native import Native
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import is_plain
+from .cuda_choice import CUDA, choose_cuda
+from .native_choice import AUTO, OFF, choose_native
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 STORED_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
@@ -25,26 +30,58 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     notes: tuple[str, ...] = ()
+    kernels: Native | CudaKernels | None = None
+    """The kernels that compute; None: torch."""
 
 
-def choose_placement(checkpoint: Checkpoint, device: str, dtype: str) -> Placement:
+def choose_placement(
+    checkpoint: Checkpoint,
+    device: str,
+    dtype: str,
+    kernels: str = OFF,
+    *,
+    kv_dtype: str = AUTO,
+) -> Placement:
     """Resolve `auto`.
 
-    Device: the first CUDA device, else the CPU. Dtype: as the weights are stored; quantized weights
-    expand to float32 if that takes at most half of the free memory, else to bfloat16.
+    Device: the first CUDA device, else the CPU. Native kernels keep weights in their file and compute in
+    float32. A GPU's keep what they can as it is quantized and compute in 16 bits. Without either, dtype:
+    as the weights are stored; quantized weights expand to float32 if that takes at most half of the free
+    memory, else to bfloat16.
 
     Raises:
-        InputError: an unknown dtype, or a device that this machine lacks.
+        InputError: an unknown dtype, or a device or kernels that this machine lacks.
+        EnvironmentFault: kernels asked for by name that cannot compute this model.
     """
     place = _device(device)
+    if dtype != "auto" and dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is unknown; give auto, {', '.join(DTYPES)}")
+    if kernels == OFF or not isinstance(checkpoint.config, ModelConfig):
+        return _with_torch(checkpoint, place, dtype, ())
+    if kernels == CUDA or (kernels == AUTO and place.type == "cuda"):
+        computing = DTYPES.get(dtype) or _stored_dtype(checkpoint) or torch.bfloat16
+        found = choose_cuda(
+            checkpoint.config, kernels=kernels, device=place, dtype=computing, kv_dtype=kv_dtype
+        )
+        if found.kernels is not None:
+            return Placement(place, computing, found.notes, found.kernels)
+        return _with_torch(checkpoint, place, dtype, found.notes)
+    choice = choose_native(checkpoint.config, kernels=kernels, device=place, dtype=dtype)
+    if choice.native is not None:
+        return Placement(place, torch.float32, choice.notes, choice.native)
+    return _with_torch(checkpoint, place, dtype, choice.notes)
+
+
+def _with_torch(
+    checkpoint: Checkpoint, place: torch.device, dtype: str, notes: tuple[str, ...]
+) -> Placement:
     if dtype != "auto":
-        if dtype not in DTYPES:
-            raise InputError(f"dtype {dtype!r} is unknown; give auto, {', '.join(DTYPES)}")
-        return Placement(place, DTYPES[dtype])
+        return Placement(place, DTYPES[dtype], notes)
     stored = _stored_dtype(checkpoint)
     if stored is not None and not (stored is torch.float16 and place.type == "cpu"):
-        return Placement(place, stored)
-    return _for_expanding(checkpoint, place, half_stored=stored is torch.float16)
+        return Placement(place, stored, notes)
+    expanding = _for_expanding(checkpoint, place, half_stored=stored is torch.float16)
+    return replace(expanding, notes=(*notes, *expanding.notes))
 
 
 def _device(name: str) -> torch.device:
@@ -75,7 +112,7 @@ def _stored_dtype(checkpoint: Checkpoint) -> torch.dtype | None:
 
 def _for_expanding(checkpoint: Checkpoint, place: torch.device, *, half_stored: bool) -> Placement:
     numbers = _count_resident(checkpoint)
-    name = expanded_dtype(numbers, _free_bytes(place))
+    name = expanded_dtype(numbers, free_bytes(place))
     dtype = DTYPES[name]
     why = "float16 weights overflow on the CPU" if half_stored else "quantized weights are expanded"
     size = numbers * dtype.itemsize / 2**30
@@ -91,7 +128,20 @@ def _count_resident(checkpoint: Checkpoint) -> int:
     )
 
 
-def _free_bytes(place: torch.device) -> int:
+def _needed_bytes(checkpoint: Checkpoint, placement: Placement) -> tuple[int, str]:
+    """Memory that weights take at least, and in what form they are then; per-layer tables stay on disk."""
+    if placement.kernels is None:
+        name = str(placement.dtype).removeprefix("torch.")
+        return _count_resident(checkpoint) * placement.dtype.itemsize, f"in {name}"
+    tensors = checkpoint.source.tensors
+    stored = sum(
+        tensor.nbytes for name, tensor in tensors.items() if "embed_tokens_per_layer" not in name
+    )
+    return stored, "as they are stored"
+
+
+def free_bytes(place: torch.device) -> int:
+    """Memory that is free where a model lies."""
     if place.type == "cuda":
         return int(torch.cuda.mem_get_info(place)[0])
     return read_memory().available_bytes
@@ -104,22 +154,21 @@ def explaining_memory(checkpoint: Checkpoint, placement: Placement) -> Iterator[
     Raises:
         EnvironmentFault: an allocation inside failed.
     """
-    needed = _count_resident(checkpoint) * placement.dtype.itemsize
-    free = _free_bytes(placement.device)
+    needed, form = _needed_bytes(checkpoint, placement)
+    free = free_bytes(placement.device)
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
-        name = str(placement.dtype).removeprefix("torch.")
         raise EnvironmentFault(
             f"{checkpoint.path} does not fit in memory: its weights take {needed / 2**30:.1f} GiB "
-            f"in {name}, and {free / 2**30:.1f} GiB were free on {placement.device}; "
+            f"{form}, and {free / 2**30:.1f} GiB were free on {placement.device}; "
             "close other programs or take a smaller model (`gemma4 fit` says which fit)"
         ) from error
 
 
-def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
     """torch's allocator for the processor raises a plain RuntimeError."""
     return isinstance(
         error, MemoryError | torch.OutOfMemoryError

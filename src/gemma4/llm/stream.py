@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from ..engine.generate import End, generate
-from ..engine.prompt import Prompt
+from ..engine.end import End
+from ..engine.request import Request
 from ..engine.sampler import Choice
 from ..engine.sampling import Sampling
+from ..engine.streams import Streams
 from ..media.types import MediaUsage
-from ..model.gemma4 import Gemma4
 from ..text.tokens.tokenizer import Tokenizer
 from .decoding import AnswerDecoder
 from .events import Event, Finished, FinishReason, Timings, TokenLogprob, Usage
@@ -22,6 +23,7 @@ class Facts:
     model: str
     device: str
     dtype: str
+    kernels: str
     template: str | None
     thinking: bool
     load_seconds: float
@@ -31,14 +33,13 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """All that a stream needs."""
+class Turn:
+    """All that a stream needs: a request that the engine has checked, and how its ids are read."""
 
-    model: Gemma4
+    streams: Streams
+    request: Request
     tokenizer: Tokenizer
-    prompt: Prompt
     sampling: Sampling
-    stop_ids: frozenset[int]
     context: int
     decoder: AnswerDecoder
     facts: Facts
@@ -56,74 +57,60 @@ class _Progress:
     end: End | None = None
 
 
-def stream_events(request: Request) -> Iterator[Event]:
-    """Check at once, then yield pieces and one `Finished`. Closing the iterator stops the model.
-
-    Raises:
-        ContextError, SamplingError: as `generate`.
-    """
-    steps = generate(
-        request.model,
-        request.prompt,
-        request.sampling,
-        stop_ids=request.stop_ids,
-        context=request.context,
-        on_prefill=request.on_prefill,
-    )
-    return _events(request, steps)
-
-
-def _events(request: Request, steps: Iterator[Choice | End]) -> Iterator[Event]:
+def stream_events(turn: Turn) -> Iterator[Event]:
+    """Yield pieces and one `Finished`. Closing the iterator frees the request's pages at once."""
     progress = _Progress(started=time.perf_counter())
-    for step in steps:
-        progress.first_token = progress.first_token or time.perf_counter()
-        match step:
-            case Choice():
-                progress.num_tokens += 1
-                if step.logprob is not None:
-                    progress.logprobs.append(_describe(request.tokenizer, step))
-                yield from request.decoder.push(step.id)
-            case End():
-                progress.end = step
-                if step.stop_id is not None:
-                    yield from request.decoder.stop(step.stop_id)
-        if request.decoder.stopped_by is not None:
-            break
-    yield from request.decoder.finish(_finish(request, progress.end)[0])
-    reason, detail = _finish(request, progress.end)  # text held back may have been a stop string
-    if reason == "stop" and request.decoder.num_calls:
+    with closing(turn.streams.run(turn.request, turn.on_prefill)) as steps:
+        for step in steps:
+            progress.first_token = progress.first_token or time.perf_counter()
+            match step:
+                case Choice():
+                    progress.num_tokens += 1
+                    if step.logprob is not None:
+                        progress.logprobs.append(_describe(turn.tokenizer, step))
+                    yield from turn.decoder.push(step.id)
+                case End():
+                    progress.end = step
+                    if step.stop_id is not None:
+                        yield from turn.decoder.stop(step.stop_id)
+            if turn.decoder.stopped_by is not None:
+                break
+    yield from turn.decoder.finish(_finish(turn, progress.end)[0])
+    reason, detail = _finish(turn, progress.end)  # text held back may have been a stop string
+    if reason == "stop" and turn.decoder.num_calls:
         reason = "tool_calls"
-    yield _finished(request, progress, reason, detail)
+    yield _finished(turn, progress, reason, detail)
 
 
-def _finish(request: Request, end: End | None) -> tuple[FinishReason, str | None]:
-    if request.decoder.stopped_by is not None:
-        return "stop", f"stop string {request.decoder.stopped_by!r}"
+def _finish(turn: Turn, end: End | None) -> tuple[FinishReason, str | None]:
+    if turn.decoder.stopped_by is not None:
+        return "stop", f"stop string {turn.decoder.stopped_by!r}"
     assert end is not None
     match end.reason:
         case "loop":
             block = "token" if end.period == 1 else f"{end.period} tokens"
             return "loop", f"the answer repeated the same {block} without end"
         case "length":
-            return "length", f"the limit of {request.sampling.max_tokens} tokens was reached"
+            return "length", f"the limit of {turn.sampling.max_tokens} tokens was reached"
         case "context":
-            return "length", f"the context of {request.context} tokens is full"
+            return "length", f"the context of {turn.context} tokens is full"
         case _:
             return "stop", None
 
 
 def _finished(
-    request: Request, progress: _Progress, reason: FinishReason, detail: str | None
+    turn: Turn, progress: _Progress, reason: FinishReason, detail: str | None
 ) -> Finished:
-    facts, ended = request.facts, time.perf_counter()
+    facts, ended = turn.facts, time.perf_counter()
     first = progress.first_token or ended
     return Finished(
         finish_reason=reason,
         finish_detail=detail,
         usage=Usage(
-            prompt_tokens=request.prompt.ids.shape[0],
+            prompt_tokens=turn.request.num_prompt,
             completion_tokens=progress.num_tokens,
-            thought_tokens=request.decoder.num_thought_tokens,
+            cached_tokens=turn.request.cached_tokens,
+            thought_tokens=turn.decoder.num_thought_tokens,
             media=facts.media,
         ),
         timings=Timings(
@@ -132,14 +119,16 @@ def _finished(
             prefill=first - progress.started,
             decode=ended - first,
         ),
-        sampling=request.sampling,
+        sampling=turn.sampling,
         thinking=facts.thinking,
         template=facts.template,
         model=facts.model,
         device=facts.device,
         dtype=facts.dtype,
-        logprobs=None if request.sampling.logprobs is None else tuple(progress.logprobs),
-        warnings=(*facts.warnings, *request.decoder.warnings),
+        kernels=facts.kernels,
+        logprobs=None if turn.sampling.logprobs is None else tuple(progress.logprobs),
+        speculation=turn.request.speculation,
+        warnings=(*facts.warnings, *turn.decoder.warnings),
     )
 
 

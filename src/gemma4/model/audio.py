@@ -60,10 +60,14 @@ class Subsampling(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """features [T, M] and mask [T] → [⌈T/4⌉, D] and its mask."""
+        flat, mask = self.convolve(features, mask)
+        return self.input_proj_linear(flat), mask
+
+    def convolve(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What is projected: [⌈T/4⌉, M/4 · C], frequency before channel."""
         hidden, mask = self.layer0(features[None], mask)  # [C, T/2, M/2]
         hidden, mask = self.layer1(hidden, mask)  # [C, T/4, M/4]
-        flat = hidden.permute(1, 2, 0).flatten(-2)  # [T/4, M/4 · C], frequency before channel
-        return self.input_proj_linear(flat), mask
+        return hidden.permute(1, 2, 0).flatten(-2), mask
 
 
 class SubsamplingLayer(nn.Module):
@@ -78,9 +82,13 @@ class SubsamplingLayer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """x [C, T, M] and mask [T] → [C', ⌈T/2⌉, ⌈M/2⌉] and its mask; padding enters as zeros."""
-        real = torch.where(mask[:, None], x, 0.0).to(self.conv.weight.dtype)
-        hidden = self.conv(real).permute(1, 2, 0)  # [T/2, M/2, C']
-        return F.relu(self.norm(hidden)).permute(2, 0, 1), mask[::2]
+        last = torch.channels_last  # as the norm wants them: nothing is copied between
+        weight = self.conv.weight.contiguous(memory_format=last)
+        real = x if bool(mask.all()) else torch.where(mask[:, None], x, 0.0)
+        real = real.to(weight.dtype)[None].contiguous(memory_format=last)
+        hidden = F.conv2d(real, weight, stride=self.conv.stride, padding=self.conv.padding)[0]
+        normed = self.norm(hidden.permute(1, 2, 0))  # [T/2, M/2, C']
+        return F.relu(normed, inplace=True).permute(2, 0, 1), mask[::2]
 
 
 def _check_reach(config: AudioConfig) -> None:

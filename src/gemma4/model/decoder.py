@@ -6,7 +6,6 @@ Letters: T tokens, R rows whose logits are wanted, V vocab, D model width, L lay
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import LayerKind, TextConfig
@@ -62,13 +61,13 @@ class Decoder(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for normed hidden states [R, D], float32 [R, V]."""
-        logits = F.linear(hidden, self.embed_tokens.weight).float()
+        logits = self.embed_tokens.project(hidden).float()
         if self.config.logit_softcap is None:
             return logits
         return torch.tanh(logits / self.config.logit_softcap) * self.config.logit_softcap
 
     def _embed(self, ids: Tensor, batch: Batch) -> Tensor:
-        hidden = embed_tokens(ids, self.embed_tokens.weight)
+        hidden = embed_tokens(ids, self.embed_tokens)
         if batch.soft_rows is None or batch.soft_tokens is None:
             return hidden
         return hidden.index_copy(0, batch.soft_rows, batch.soft_tokens.to(hidden.dtype))

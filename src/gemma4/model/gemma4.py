@@ -63,12 +63,12 @@ class Gemma4(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of computation."""
-        return self.decoder.embed_tokens.weight.dtype
+        return self.decoder.embed_tokens.dtype
 
     @property
     def device(self) -> torch.device:
         """Where the decoder is."""
-        return self.decoder.embed_tokens.weight.device
+        return self.decoder.embed_tokens.device
 
     def forward(self, batch: Batch) -> Output:
         """One pass over packed tokens."""

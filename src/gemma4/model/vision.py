@@ -44,7 +44,11 @@ class VisionTower(nn.Module):
         config = self.config
         hidden = self.patch_embedder(patches, positions)
         rotation = axial_cos_sin(positions, config.head_dim, config.rope_theta, hidden.dtype)
-        hidden = self.encoder(hidden, rotation)
+        return self.pool(self.encoder(hidden, rotation), positions)
+
+    def pool(self, hidden: Tensor, positions: Tensor) -> Tensor:
+        """Soft tokens of the encoder's output [..., P, D], as `forward` gives them."""
+        config = self.config
         pooled = pool_patches(hidden, positions, config.pooling_kernel_size)
         pooled = pooled * math.sqrt(config.hidden_size)
         if config.standardizes:

@@ -14,6 +14,16 @@ class RowTable(Protocol):
         """[V, D]."""
         ...
 
+    @property
+    def encoding(self) -> str:
+        """How its values are stored."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take."""
+        ...
+
     def rows(self, index: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Rows of the table: index [...] → [..., D]."""
         ...

@@ -58,6 +58,7 @@ class Layout(StrEnum):
 
 
 FOUR_BITS = 4
+SIX_BITS = 6
 EIGHT_BITS = 8
 SIXTEEN_BITS = 16
 FULL_PRECISION = 32

@@ -7,6 +7,7 @@ from .entry import (
     EIGHT_BITS,
     FOUR_BITS,
     FULL_PRECISION,
+    SIX_BITS,
     SIXTEEN_BITS,
     Role,
     TensorEntry,
@@ -71,7 +72,7 @@ def text_entries(text: TextConfig, prefix: str) -> Iterator[TensorEntry]:
         gguf_name="token_embd.weight",
         kind=TensorKind.EMBEDDING,
         role=Role.EMBEDDING,
-        lowest_bits=EIGHT_BITS,
+        lowest_bits=SIX_BITS,
     )
     yield norm(
         f"{prefix}norm.weight",
@@ -102,7 +103,7 @@ def _per_layer_entries(text: TextConfig, prefix: str) -> Iterator[TensorEntry]:
         gguf_name="per_layer_token_embd.weight",
         kind=TensorKind.PER_LAYER_TABLE,
         role=Role.PER_LAYER,
-        lowest_bits=EIGHT_BITS,
+        lowest_bits=SIX_BITS,
     )
     yield linear(
         f"{prefix}per_layer_model_projection.weight",

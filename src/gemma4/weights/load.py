@@ -7,7 +7,7 @@ Tables of per-layer embeddings are never read whole: a token reads its rows.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,9 @@ from ..tensors.table import tensor_table
 from .checkpoint import Checkpoint
 from .compare import compare_modules, compare_tensors
 from .derived import ConvertedTensor, JoinedTensor
+from .in_place import keep_matrix, put_matrix
 from .source import StoredTensor
+from .tiled import TILED_FORMATS, choose_tiled, put_tiled
 
 CHECKED_ELEMENTS = 1 << 16
 """Tensors of up to so many values (norms, scales, bounds) are searched for NaN."""
@@ -38,6 +40,8 @@ class LoadReport:
         mapped_tables: paths of tables that are read row by row.
         converted: plain encoding → number of tensors brought to another dtype, device or layout.
         expanded: block encoding → number of tensors expanded to plain numbers.
+        kept: encoding → number of matrices that stay in their file's blocks.
+        tiled: encoding → number of matrices laid out for the GPU's kernels, their numbers unchanged.
         dead, tied: names in the file that were left out: tensors of layers that borrow their keys,
             and a head that equals the embedding.
         notes: what the user may want to know, one sentence each.
@@ -50,6 +54,8 @@ class LoadReport:
     mapped_tables: tuple[str, ...]
     converted: Mapping[str, int]
     expanded: Mapping[str, int]
+    kept: Mapping[str, int]
+    tiled: Mapping[str, int]
     dead: tuple[str, ...]
     tied: tuple[str, ...]
     dtype: torch.dtype
@@ -63,11 +69,15 @@ def load_weights(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    keep_blocks: bool = False,
+    tile: bool = False,
 ) -> LoadReport:
     """Give every parameter and buffer of `model` its value; none of it needs gradients afterwards.
 
     Args:
         model: built from `checkpoint.config`, usually on the meta device.
+        keep_blocks: leave the decoder's matrices in the file's own blocks, for the native kernels.
+        tile: lay its 4-bit and 8-bit matrices out for the GPU's kernels.
         dtype: of weights; norms that Gemma 3 stores less one stay float32, indices stay integers.
 
     Raises:
@@ -78,39 +88,91 @@ def load_weights(
     entries = tensor_table(checkpoint.config)
     compare_modules(model, entries, checkpoint.path)
     ignored = compare_tensors(checkpoint.source, entries, checkpoint.config)
-    converted: Counter[str] = Counter()
-    expanded: Counter[str] = Counter()
-    tables: list[str] = []
-    file_bytes = memory_bytes = 0
+    tally = _Tally()
+    tileable = choose_tiled(entries, checkpoint.source.tensors) if tile else frozenset()
     for entry in entries:
         stored = checkpoint.source.tensors[entry.name]
-        file_bytes += stored.nbytes
+        tally.file_bytes += stored.nbytes
         if entry.kind is TensorKind.PER_LAYER_TABLE:
             _put_table(model, entry, stored, dtype)
-            tables.append(entry.name)
-            continue
-        wanted = getattr(torch, entry.dtype) if entry.dtype else dtype
-        tensor = stored.read(wanted).to(device)
-        _refuse_nan(tensor, stored)
-        _put(model, entry.name, tensor)
-        if stays_in_place(stored, wanted, device):
-            continue
-        memory_bytes += tensor.nbytes
-        (converted if is_plain(stored) else expanded)[stored.encoding] += 1
+            tally.tables.append(entry.name)
+        elif entry.name in tileable:
+            tally.memory_bytes += put_tiled(model, entry, stored, device=device, dtype=dtype)
+            tally.tiled[stored.encoding] += 1
+        elif not keep_blocks or not _keep(model, entry, stored, dtype, tally):
+            _read(model, entry, stored, dtype, device, tally)
+    parts = (tally.converted, tally.expanded, tally.joined, tally.tiled)
+    copied = sum(part.total() for part in parts)
     return LoadReport(
         num_tensors=len(entries),
-        file_bytes=file_bytes,
-        memory_bytes=memory_bytes,
-        num_in_place=len(entries) - converted.total() - expanded.total(),
-        mapped_tables=tuple(tables),
-        converted=dict(converted),
-        expanded=dict(expanded),
+        file_bytes=tally.file_bytes,
+        memory_bytes=tally.memory_bytes,
+        num_in_place=len(entries) - copied,
+        mapped_tables=tuple(tally.tables),
+        converted=dict(tally.converted),
+        expanded=dict(tally.expanded),
+        kept=dict(tally.kept),
+        tiled=dict(tally.tiled),
         dead=ignored.dead,
         tied=ignored.tied,
         dtype=dtype,
         device=device,
-        notes=_notes(expanded, dtype, len(ignored.dead)),
+        notes=_notes(tally, dtype, len(ignored.dead), tile=tile),
     )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the tensors so far.
+
+    Attributes:
+        reasons: encoding, with the phrase why → number of tensors expanded.
+        joined: encoding → number of tensors whose parts were put together in memory as they are.
+    """
+
+    file_bytes: int = 0
+    memory_bytes: int = 0
+    tables: list[str] = field(default_factory=list)
+    converted: Counter[str] = field(default_factory=Counter)
+    expanded: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    tiled: Counter[str] = field(default_factory=Counter)
+    joined: Counter[str] = field(default_factory=Counter)
+
+
+def _keep(
+    model: nn.Module, entry: TensorEntry, stored: StoredTensor, dtype: torch.dtype, tally: _Tally
+) -> bool:
+    """Leave a matrix as it lies in the file; False if it must be read."""
+    kept = keep_matrix(stored, entry)
+    if isinstance(kept, str):
+        if kept:
+            tally.reasons[f"{stored.encoding} {kept}"] += 1
+        return False
+    put_matrix(model, entry, kept.matrix, dtype)
+    tally.kept[stored.encoding] += 1
+    tally.memory_bytes += kept.memory_bytes
+    if isinstance(stored, JoinedTensor):
+        tally.joined[stored.encoding] += 1
+    return True
+
+
+def _read(
+    model: nn.Module,
+    entry: TensorEntry,
+    stored: StoredTensor,
+    dtype: torch.dtype,
+    device: torch.device,
+    tally: _Tally,
+) -> None:
+    wanted = getattr(torch, entry.dtype) if entry.dtype else dtype
+    tensor = stored.read(wanted).to(device)
+    _refuse_nan(tensor, stored)
+    _put(model, entry.name, tensor)
+    if not stays_in_place(stored, wanted, device):
+        tally.memory_bytes += tensor.nbytes
+        (tally.converted if is_plain(stored) else tally.expanded)[stored.encoding] += 1
 
 
 def is_plain(stored: StoredTensor) -> bool:
@@ -155,12 +217,25 @@ def _refuse_nan(tensor: Tensor, stored: StoredTensor) -> None:
         )
 
 
-def _notes(expanded: Counter[str], dtype: torch.dtype, num_dead: int) -> tuple[str, ...]:
+def _notes(tally: _Tally, dtype: torch.dtype, num_dead: int, *, tile: bool) -> tuple[str, ...]:
     notes = []
-    if expanded:
-        kinds = ", ".join(f"{count} × {encoding}" for encoding, count in sorted(expanded.items()))
+    if tally.tiled:
+        notes.append(f"quantized matrices are on the GPU as they are: {_listed(tally.tiled)}")
+    if tally.expanded:
         name = str(dtype).removeprefix("torch.")
-        notes.append(f"quantized tensors were expanded to {name}: {kinds}")
+        why = f"; GPU kernels read {TILED_FORMATS}, one format in a product" if tile else ""
+        notes.append(f"quantized tensors were expanded to {name}: {_listed(tally.expanded)}{why}")
+    if tally.reasons:
+        notes.append(f"the native kernels do not take {_listed(tally.reasons)}")
+    if tally.joined:
+        notes.append(
+            "experts that are stored one by one were put together in memory as they are: "
+            f"{_listed(tally.joined)}"
+        )
     if num_dead:
         notes.append(f"{num_dead} tensors of layers that borrow keys and values were left out")
     return tuple(notes)
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items()))

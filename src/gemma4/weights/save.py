@@ -5,27 +5,23 @@ directory beside it, which is then renamed.
 """
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import DrafterConfig, ModelConfig
 from ..config.huggingface.reader import read_config
-from ..errors import EnvironmentFault, InputError
+from ..errors import InputError
 from ..quant.embedding import MappedEmbedding, RowTable
 from ..tensors.entry import TensorEntry, TensorKind
 from ..tensors.table import LANGUAGE_MODEL, tensor_table
 from .huggingface.names import checkpoint_name
 from .huggingface.shard_index import INDEX, SINGLE
+from .output_files import flush, new_directory
 
 DEFAULT_SHARD_BYTES = 5 * 1000**3
 _ROWS_AT_ONCE = 8192
@@ -71,7 +67,7 @@ def save_checkpoint(
     _refuse_contradictions(model, config, config_json)
     tensors = _list_tensors(model, config, str(config_json["model_type"]))
     shards = _plan_shards(tensors, shard_bytes)
-    with _new_directory(directory) as partial:
+    with new_directory(directory) as partial:
         for file_name, members in shards.items():
             _write_shard(model, config, members, partial / file_name)
         if len(shards) > 1:
@@ -194,42 +190,9 @@ def _write_shard(
 ) -> None:
     values = {tensor.name: _values(model, config, tensor.entry) for tensor in members}
     save_file(values, path, metadata={"format": "pt"})
-    _flush(path)
+    flush(path)
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _flush(path)
-
-
-def _flush(path: Path) -> None:
-    """Wait until the file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _new_directory(directory: Path) -> Iterator[Path]:
-    """A directory that takes its name when the block ends well, and is gone if it does not."""
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    except OSError as error:
-        raise _cannot_write(directory, error) from error
-    try:
-        yield partial
-        partial.chmod(0o755)
-        if directory.exists():
-            directory.rmdir()
-        partial.rename(directory)
-    except (OSError, SafetensorError) as error:
-        raise _cannot_write(directory, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _cannot_write(directory: Path, error: Exception) -> EnvironmentFault:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return EnvironmentFault(
-        f"cannot write {directory}: {reason}; free some space or choose another place"
-    )
+    flush(path)

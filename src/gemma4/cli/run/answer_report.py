@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ...engine.sampling import Sampling
+from ...engine.speculation.report import SpeculationReport
 from ...llm.events import Answer, Finished
 from ..output import align_columns
 
@@ -36,18 +37,21 @@ def stats_lines(finished: Finished) -> list[str]:
     """The block of `--verbose` and `/stats`."""
     usage, timings = finished.usage, finished.timings
     thought = f", {usage.thought_tokens:,} of them thought" if usage.thought_tokens else ""
+    computed = usage.prompt_tokens - usage.cached_tokens
+    cached = f", {usage.cached_tokens:,} of them known from before" if usage.cached_tokens else ""
     rows = [
         ("model", finished.model),
-        ("device", f"{finished.device}, {finished.dtype}"),
+        ("device", f"{finished.device}, {finished.dtype}, {finished.kernels}"),
         ("load", f"{timings.load:.2f} s"),
         *(("media", describe_usage(medium)) for medium in usage.media),
         *([("media", f"prepared in {timings.media:.2f} s")] if usage.media else []),
-        ("prompt", _rate(usage.prompt_tokens, usage.prompt_tokens, timings.prefill)),
+        ("prompt", _rate(usage.prompt_tokens, computed, timings.prefill) + cached),
         # The first token comes out of the prefill: decoding made the others.
         (
             "answer",
             _rate(usage.completion_tokens, usage.completion_tokens - 1, timings.decode) + thought,
         ),
+        *([("drafts", describe_drafts(finished.speculation))] if finished.speculation else []),
         ("template", finished.template or "none: plain completion"),
         ("thinking", "on" if finished.thinking else "off"),
         ("sampling", describe_sampling(finished.sampling)),
@@ -63,6 +67,19 @@ def describe_usage(medium: Any) -> str:
         change += f" → {medium.used}"
     lost = " (detail lost)" if medium.reduced else ""
     return f"{medium.kind}, {medium.soft_tokens:,} soft tokens, {change}{lost}"
+
+
+def describe_drafts(report: SpeculationReport) -> str:
+    """What guessing did: `lookup, 41 of 60 guesses right, 1.40 × as fast as without`."""
+    words = [report.source]
+    if report.acceptance is not None:
+        words.append(f"{report.accepted:,} of {report.drafted:,} guesses right")
+        if report.gain is not None:
+            words.append(f"{report.gain:.2f} × as fast as without")
+    elif report.off_reason is None:
+        words.append("nothing to guess from")
+    off = f"; off: {report.off_reason}" if report.off_reason else ""
+    return ", ".join(words) + off
 
 
 def describe_sampling(sampling: Sampling) -> str:

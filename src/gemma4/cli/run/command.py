@@ -9,9 +9,11 @@ from .flags import (
     BudgetOption,
     ContextOption,
     DeviceOption,
+    DrafterOption,
     DtypeOption,
     HideThinkingOption,
     ImageOption,
+    KernelsOption,
     MaxTokensOption,
     ModelOption,
     NoStreamOption,
@@ -49,6 +51,8 @@ def run(
     ctx: ContextOption = None,
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
+    kernels: KernelsOption = "auto",
+    drafter: DrafterOption = "lookup",
     raw: RawOption = None,
     verbose: VerboseOption = False,
     no_stream: NoStreamOption = False,
@@ -83,8 +87,7 @@ def run(
     manner = Manner(
         system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
     )
-    placing = Placing(context=ctx, dtype=dtype, device=device)
+    placing = Placing(context=ctx, dtype=dtype, device=device, kernels=kernels, drafter=drafter)
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
-    session = session_of(context)
-    out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
+    out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
     carry_out(session, out, question, manner, placing, view)

@@ -63,8 +63,22 @@ ContextOption = Annotated[
 DtypeOption = Annotated[
     str, typer.Option("--dtype", help="float32, bfloat16, float16; auto: as the weights are.")
 ]
+KernelsOption = Annotated[
+    str,
+    typer.Option(
+        "--kernels",
+        help="auto: compiled kernels on a processor, Triton's on a GPU; off: torch; or cuda, "
+        "avx512-vnni, avx2, neon, portable.",
+    ),
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="cpu, cuda, cuda:1; auto: a GPU if there is one.")
+]
+DrafterOption = Annotated[
+    str,
+    typer.Option(
+        "--drafter", help="Guesses tokens ahead: a drafter's name or path, lookup, or none."
+    ),
 ]
 RawOption = Annotated[
     bool | None,

@@ -62,7 +62,7 @@ def _measure(
 ) -> Candidate:
     from ...llm.placement import choose_placement
 
-    place = choose_placement(checkpoint, placing.device, placing.dtype)
+    place = choose_placement(checkpoint, placing.device, placing.dtype, placing.kernels)
     dtype = str(place.dtype).removeprefix("torch.")
     context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
     job = Job(context=context, run_dtype=dtype)

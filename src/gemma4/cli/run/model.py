@@ -1,5 +1,6 @@
 """Which model `gemma4 run` takes: the one named, else the largest downloaded one that fits."""
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from ...catalog import is_known_name
 from ...errors import EnvironmentFault, ModelNotFoundError
 from ...hub.names import local_path, parse_reference, resolve
 from ...hub.store import Store
+from ...llm.collection import collection_paused
 from ..output import format_bytes
 from .candidate import Candidate
 from .measure import measure_models
@@ -110,12 +112,17 @@ def load_chosen(chosen: ChosenModel, store: Store, placing: Placing) -> "LLM":
     Raises:
         InputError: one of its kinds, if the files cannot be used as asked.
     """
-    from ...llm.load import load
+    with collection_paused():
+        from ...llm.load import load
 
+        gc.freeze()  # modules stay until the process ends: no search needs to look at them again
     return load(
         chosen.name,
         device=placing.device,
         dtype=placing.dtype,
+        kernels=placing.kernels,
         context=placing.context,
+        max_requests=1,
+        drafter=None if placing.drafter == "none" else placing.drafter,
         store=store.root,
     )

@@ -35,11 +35,13 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
-    """Where and in what dtype the model runs, and how many tokens it may hold."""
+    """Where and in what dtype the model runs, how many tokens it may hold, and what guesses ahead."""
 
     context: int | None = None
     dtype: str = "auto"
     device: str = "auto"
+    kernels: str = "auto"
+    drafter: str = "lookup"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -116,6 +116,10 @@ class Tokenizer:
         byte = _BYTE_PIECE.fullmatch(piece)
         return bytes([int(byte[1], 16)]) if byte else piece.replace(SPACE, " ").encode()
 
+    def to_json(self) -> bytes:
+        """The content of a `tokenizer.json` that makes this tokenizer."""
+        return self._backend.to_str().encode()
+
     def is_special(self, id: int) -> bool:
         """Whether `id` is a special token."""
         return id in self._special_by_id

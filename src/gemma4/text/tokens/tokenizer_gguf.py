@@ -7,7 +7,7 @@ to cut a piece into two pieces, the best-scored piece first.
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
 import tokenizers
 from tokenizers import decoders, models, normalizers
@@ -48,7 +48,7 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any], *, origin: str = "the GGUF 
     types = [int(kind) for kind in _array(metadata, "token_type", origin)]
     _same_length(pieces, types, "token_type", origin)
     if kind == "gemma4":
-        merges = [_merge(line, origin) for line in _array(metadata, "merges", origin)]
+        merges = _merges(_array(metadata, "merges", origin), origin)
         added = (TokenType.CONTROL, TokenType.USER_DEFINED)
         return _build(pieces, types, merges, special=added, origin=origin)
     scores = [float(score) for score in _array(metadata, "scores", origin)]
@@ -124,11 +124,13 @@ def _added(piece: str, *, special: bool) -> tokenizers.AddedToken:
     return tokenizers.AddedToken(piece, special=special, normalized=False)
 
 
-def _merge(line: str, origin: str) -> tuple[str, str]:
-    left, space, right = str(line).partition(" ")
-    if not (left and space and right):
-        raise CheckpointError(f"{origin} has a merge {line!r}; it must be two tokens and a space")
-    return left, right
+def _merges(lines: Sequence[Any], origin: str) -> list[tuple[str, str]]:
+    """Half a million lines, so this is kept tight; pieces that are no tokens are found later."""
+    merges = [tuple(str(line).split(" ", 1)) for line in lines]
+    if {*map(len, merges)} - {2}:
+        wrong = next(line for line, parts in zip(lines, merges, strict=True) if len(parts) != 2)
+        raise CheckpointError(f"{origin} has a merge {wrong!r}; it must be two tokens and a space")
+    return cast("list[tuple[str, str]]", merges)
 
 
 def _value(metadata: Mapping[str, Any], key: str, origin: str) -> Any:

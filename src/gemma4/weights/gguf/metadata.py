@@ -103,7 +103,7 @@ class HeaderReader:
         if self.items > MAX_ARRAY_ITEMS:
             raise self.fail(f"{what} claims {count} items, the file's limit is {MAX_ARRAY_ITEMS}")
         if kind == _STRING:
-            return list(self._strings(count, what))
+            return [*self._strings(count, what)]
         if kind != _ARRAY:
             return self._scalars(kind, count, what)
         if depth == MAX_NESTING:
@@ -131,17 +131,20 @@ class HeaderReader:
         data, position, end = self.data.data, self.position, len(self.data)
         if count * _LENGTH.size > end - position:
             raise self.fail(f"{what} claims {count} strings, more than the rest of the file holds")
-        strings: list[bytes] = []
+        length_at, strings = _LENGTH.unpack_from, list[str]()
         for _ in range(count):
             start = position + _LENGTH.size
             if start > end:
                 raise self.fail(f"{what} ends after {len(strings)} of {count} strings")
-            position = start + _LENGTH.unpack_from(data, position)[0]
+            position = start + length_at(data, position)[0]
             if position > end:
                 raise self.fail(f"string {len(strings)} of {what} reaches past the end of the file")
-            strings.append(data[start:position].tobytes())
+            try:
+                strings.append(str(data[start:position], "utf-8"))
+            except UnicodeDecodeError as error:
+                raise self.fail(f"{what} is not UTF-8: {error.reason}") from error
         self.position = position
-        return [self._decode(string, what) for string in strings]
+        return strings
 
     def _decode(self, string: bytes, what: str) -> str:
         try:

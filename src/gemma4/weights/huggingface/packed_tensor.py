@@ -43,9 +43,13 @@ class PackedTensor:
         The file's pages leave memory afterwards; the parts are nowhere changed in place.
         """
         values = self.weight.dequantize(dtype or torch.float32).view(self.shape)
+        self.let_go()
+        return values
+
+    def let_go(self) -> None:
+        """The file's pages leave memory until they are read again."""
         for stretch in self.stretches:
             drop_pages(stretch)
-        return values
 
     def rows(self, index: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Read rows of the first dimension; see `StoredTensor.rows`.

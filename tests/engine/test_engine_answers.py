@@ -1,27 +1,43 @@
-"""Generation from prompt to end on tiny models: greedy ids, limits, stops, loops, media. float32."""
+"""Answers of tiny models through the engine: greedy ids, limits, stops, loops, media. float32."""
+
+from dataclasses import replace
 
 import pytest
 import torch
+from fake_forward import fake_engine
 from tiny_loaded import engine_prompt, loaded, logits_of
 from tiny_media import prompt, random_audio, random_image, text_prompt
 from tiny_models import build
 
-from gemma4.engine import generate as generate_module
 from gemma4.engine.encode import number_spans, place_media
-from gemma4.engine.generate import End, generate
+from gemma4.engine.end import End
+from gemma4.engine.limits import Limits
 from gemma4.engine.loop_guard import LEAST_TOKENS
+from gemma4.engine.open_engine import open_engine
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampler import Choice
 from gemma4.engine.sampling import Sampling
-from gemma4.errors import ContextError, MediaError
-from gemma4.model.kv import DenseKV
+from gemma4.engine.streams import Streams
+from gemma4.errors import ContextError, MediaError, SamplingError
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
+LIMITS = Limits(context=4096, max_requests=1)
 
 
-def run(kind: str, prompt: Prompt, sampling: Sampling = GREEDY, **options: object):
-    settings = {"stop_ids": frozenset(), "context": 4096, **options}
-    steps = list(generate(loaded(kind), prompt, sampling, **settings))
+def run(
+    kind: str,
+    prompt: Prompt,
+    sampling: Sampling = GREEDY,
+    *,
+    limits: Limits = LIMITS,
+    stop_ids: frozenset[int] = frozenset(),
+    on_prefill=None,
+) -> tuple[list[int], End]:
+    engine = open_engine(loaded(kind), limits)
+    request = engine.prepare(prompt, sampling, stop_ids=stop_ids)
+    steps = list(Streams(engine).run(request, on_prefill))
+    engine.check()
+    assert engine.is_idle
     assert isinstance(steps[-1], End)
     return [step.id for step in steps[:-1] if isinstance(step, Choice)], steps[-1]
 
@@ -42,22 +58,25 @@ def test_generation_behind_media_equals_one_pass_at_each_step(kind: str) -> None
     case = prompt(5, random_image(kind, columns=4, rows=2), random_audio(kind, frames=30), 9, 10)
     start = engine_prompt(loaded(kind), case)
     ours, _ = run(kind, start)
-    grown = Prompt(
+    grown = replace(
+        start,
         ids=torch.cat((start.ids, torch.tensor(ours))),
-        soft_rows=start.soft_rows,
-        soft_tokens=start.soft_tokens,
         spans=None if start.spans is None else torch.cat((start.spans, torch.full((20,), -1))),
     )
     whole = logits_of(loaded(kind), grown).argmax(-1)
     assert ours == whole[start.ids.numel() - 1 : -1].tolist()
 
 
-def test_long_prompts_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_prompts_are_read_in_chunks() -> None:
     case = engine_prompt(loaded("e_series"), text_prompt(60, seed=6))
     expected, _ = run("e_series", case)
-    monkeypatch.setattr(generate_module, "PREFILL_CHUNK", 7)
     seen: list[tuple[int, int]] = []
-    found, _ = run("e_series", case, on_prefill=lambda done, total: seen.append((done, total)))
+    found, _ = run(
+        "e_series",
+        case,
+        limits=replace(LIMITS, prefill_chunk=7),
+        on_prefill=lambda done, total: seen.append((done, total)),
+    )
     assert found == expected
     assert seen == [*((end, 60) for end in range(7, 60, 7)), (60, 60)]
 
@@ -74,32 +93,21 @@ def test_a_stop_id_ends_and_is_not_a_choice() -> None:
 
 def test_the_context_bounds_prompt_and_answer_together() -> None:
     case = engine_prompt(loaded("moe"), text_prompt(13, seed=4))
-    found, end = run("moe", case, Sampling(temperature=0.0), context=20)
+    found, end = run("moe", case, Sampling(temperature=0.0), limits=replace(LIMITS, context=20))
     assert (len(found), end.reason) == (7, "context")
+    found, end = run(
+        "moe", case, Sampling(temperature=0.0, max_tokens=7), limits=replace(LIMITS, context=20)
+    )
+    assert (len(found), end.reason) == (7, "length")
     with pytest.raises(ContextError, match=r"13 tokens and the context holds 13") as caught:
-        run("moe", case, context=13)
+        run("moe", case, limits=replace(LIMITS, context=13))
     assert (caught.value.needed, caught.value.limit) == (14, 13)
 
 
-def test_an_answer_without_a_limit_does_not_claim_the_whole_context(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """31B's keys and values for 262,144 tokens are 20 GiB, which a GPU would give at once."""
-    seen: list[int] = []
-
-    class Watched(DenseKV):
-        def __init__(self, *args: object, capacity: int, **options: object) -> None:
-            seen.append(capacity)
-            super().__init__(*args, capacity=capacity, **options)
-
-    monkeypatch.setattr(generate_module, "DenseKV", Watched)
-    case = engine_prompt(loaded("moe"), text_prompt(13, seed=4))
-    settings = Sampling(temperature=0.0)
-    steps = generate(loaded("moe"), case, settings, stop_ids=frozenset(), context=262_144)
-    next(steps)
-    steps.close()
-    run("moe", case, GREEDY)
-    assert seen == [13 + generate_module.EXPECTED_ANSWER, 13 + 20]
+def test_ids_outside_the_vocabulary_are_refused_before_anything_runs() -> None:
+    case = engine_prompt(loaded("moe"), text_prompt(5))
+    with pytest.raises(SamplingError, match="id 512; the vocabulary has 0 to 511"):
+        run("moe", case, Sampling(logit_bias={512: 1.0}))
 
 
 def test_no_tokens_asked_gives_none() -> None:
@@ -108,14 +116,16 @@ def test_no_tokens_asked_gives_none() -> None:
 
 
 def test_an_endless_loop_is_ended_and_said() -> None:
-    case = engine_prompt(loaded("gemma3_text"), text_prompt(5))
     biased = {"temperature": 0.0, "logit_bias": {7: 100.0}, "max_tokens": 2000}
-    found, end = run("gemma3_text", case, Sampling(**biased))
-    assert (end, set(found), len(found)) == (End("loop", period=1), {7}, LEAST_TOKENS)
-    free, end = run(
-        "gemma3_text", case, Sampling(**{**biased, "max_tokens": 300}, loop_guard=False)
-    )
-    assert (end.reason, len(free)) == ("length", 300)
+    engine = fake_engine((80, 80), Limits(context=2560))
+    for settings, expected in (
+        (Sampling(**biased), (End("loop", period=1), LEAST_TOKENS)),
+        (Sampling(**{**biased, "max_tokens": 1300}, loop_guard=False), (End("length"), 1300)),
+    ):
+        request = engine.prepare(Prompt(ids=torch.arange(5)), settings)
+        *choices, end = Streams(engine).run(request)
+        assert (end, len(choices)) == expected
+        assert {choice.id for choice in choices} == {7}
 
 
 def test_placeholders_and_media_must_fit() -> None:
@@ -125,6 +135,7 @@ def test_placeholders_and_media_must_fit() -> None:
     placed = place_media(model, case.ids.tolist(), [image])
     assert torch.equal(placed.soft_rows, case.soft_rows)
     assert torch.equal(placed.spans, case.spans)
+    assert placed.media == ((image.digest, 4),)
     with pytest.raises(MediaError, match="4 media placeholders and the media fill 0"):
         place_media(model, case.ids.tolist(), [])
     places = [model.config.media_tokens.audio] * image.soft_tokens

@@ -1,0 +1,61 @@
+#include "steps/linear.h"
+
+#include <algorithm>
+
+namespace gemma4 {
+
+namespace {
+// How far before their use weights are fetched: a tile at least, and more of small ones.
+constexpr int64_t kLeadBytes = 16384;
+}  // namespace
+
+int64_t LinearStep::scratch_bytes() const {
+  int64_t most = 0;
+  for (const auto& p : products_) most = std::max(most, kernels_.scratch_bytes(p.weight.columns, p.weight.format));
+  return most;
+}
+
+LinearStep::Place LinearStep::place(int64_t task) const {
+  size_t i = 0;
+  while (i + 1 < products_.size() && task >= tiles_[i]) task -= tiles_[i++];
+  return {&products_[i], std::min(task, tiles_[i] - 1)};
+}
+
+const uint8_t* LinearStep::address(int64_t task) const {
+  const Place at = place(task);
+  return at.product->weight.data + at.tile * kernels_.lanes * at.product->weight.row_bytes;
+}
+
+Bytes LinearStep::first_weights(int thread, int num_threads) const {
+  const Split split = this->split(all_tiles_, num_threads);
+  if (!split.has(thread)) return {nullptr, nullptr};
+  const int64_t first = split.begin(thread), piece = split.begin(thread + 1) - first;
+  const Matrix& weight = place(first).product->weight;
+  const int64_t left = weight.data + weight.rows * weight.row_bytes - address(first);
+  return {address(first), address(first) + std::min(left, piece * kernels_.lanes * weight.row_bytes)};
+}
+
+// The tile that this thread comes to a little after `task`: in this piece, in its next one, or in the next step.
+const uint8_t* LinearStep::ahead(int64_t task, Claim claim, int num_threads, int thread) const {
+  const int64_t tile_bytes = kernels_.lanes * place(task).product->weight.row_bytes;
+  const int64_t later = task + 1 + kLeadBytes / tile_bytes;
+  if (later < claim.end) return address(later);
+  if (claim.next >= 0) return address(claim.next + later - claim.end);
+  if (!successor_) return address(task);
+  const int64_t first = successor_->split(successor_->all_tiles_, num_threads).begin(thread);
+  return successor_->address(first + later - claim.end);
+}
+
+void LinearStep::run(const Pass& pass, int num_threads, Claim claim, Thread& thread) const {
+  for (int64_t task = claim.begin; task < claim.end; ++task) {
+    const Place at = place(task);
+    float* y = at.product->y ? at.product->y : pass.out;
+    kernels_.multiply(at.product->weight, at.tile, x_, pass.count, y, at.product->ldy,
+                      ahead(task, claim, num_threads, thread.number), thread.scratch);
+    if (at.product->low == -INFINITY && at.product->high == INFINITY) continue;
+    const int64_t row = std::min(at.tile * kernels_.lanes, at.product->weight.rows - kernels_.lanes);
+    kernels_.clamp(y + row, pass.count, at.product->ldy, kernels_.lanes, at.product->low, at.product->high);
+  }
+}
+
+}  // namespace gemma4

@@ -1,0 +1,1 @@
+"""`gemma4 bench`: how fast a model is here."""

@@ -1,0 +1,1 @@
+"""Fast versions of the reference arithmetic: `native` for processors, `cuda` for GPUs."""

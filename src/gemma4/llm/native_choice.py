@@ -1,0 +1,80 @@
+"""Whether the native kernels compute, and in what words it is said."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..config import DrafterConfig, ModelConfig, TextConfig
+from ..errors import EnvironmentFault
+from ..kernels.native import Missing, Native, find_native
+
+AUTO, OFF = "auto", "off"
+WIDTH = 32
+"""Columns that the kernels take at a time: every width must be a multiple."""
+
+FEWEST_ROWS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NativeChoice:
+    """The kernels, or None for torch; and a sentence where a user may have expected the other."""
+
+    native: Native | None
+    notes: tuple[str, ...] = ()
+
+
+def choose_native(
+    config: ModelConfig, *, kernels: str, device: torch.device, dtype: str
+) -> NativeChoice:
+    """Native kernels on a processor unless told otherwise; a dtype asked for by name means torch.
+
+    Args:
+        kernels: `auto`, `off`, or an instruction set (`avx512-vnni`, `avx2`, `neon`, `portable`).
+
+    Raises:
+        EnvironmentFault: kernels asked for by name that cannot compute this model here.
+        InputError: no such kernels on this processor.
+    """
+    if kernels == OFF:
+        return NativeChoice(None)
+    if kernels == AUTO and (device.type != "cpu" or dtype != AUTO):
+        return NativeChoice(None)
+    found = find_native(kernels=None if kernels == AUTO else kernels)
+    reason = found.reason if isinstance(found, Missing) else _obstacle(config.text)
+    if device.type != "cpu":
+        reason = f"native kernels compute on the CPU and the model is on {device}"
+    if reason is None:
+        assert isinstance(found, Native)
+        return NativeChoice(found)
+    if kernels != AUTO:
+        raise EnvironmentFault(f"kernels {kernels} cannot be used: {reason}")
+    return NativeChoice(None, (f"computing with torch, which is slower: {reason}",))
+
+
+def drafter_obstacle(config: DrafterConfig) -> str | None:
+    """Why the kernels that compute a model cannot compute its drafter; None: they can."""
+    if config.num_centroids:
+        fewest = min(config.num_centroids, config.text.vocab_size // config.num_centroids)
+        if fewest < FEWEST_ROWS:
+            return f"{fewest} clusters, or words in one, are fewer than {FEWEST_ROWS}"
+    return _obstacle(config.text)
+
+
+def _obstacle(text: TextConfig) -> str | None:
+    """Why the kernels cannot compute a model of these widths."""
+    widths = {
+        "hidden_size": text.hidden_size,
+        "intermediate_size": text.intermediate_size,
+        "head_dim": text.head_dim,
+        "full_head_dim": text.full_head_dim,
+        "per_layer_dim": text.per_layer_dim,
+        "vocab_size": text.vocab_size,
+    }
+    if text.moe is not None:
+        widths["expert width"] = text.moe.intermediate_size
+        if text.moe.num_experts < FEWEST_ROWS:
+            return f"{text.moe.num_experts} experts are fewer than {FEWEST_ROWS}"
+    for name, width in widths.items():
+        if width % WIDTH:
+            return f"{name}={width} is no multiple of {WIDTH}"
+    return None

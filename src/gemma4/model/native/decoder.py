@@ -1,0 +1,178 @@
+"""`Decoder.forward` and its head as native programs: the same numbers, few calls.
+
+    embed     look-up of all tokens; soft tokens are put in their places
+    prelude   per-layer inputs of the sharing layers, for the rows whose logits are wanted
+    body      layers that own keys and values, for all tokens
+    tail      sharing layers, final norm and head, for the rows whose logits are wanted
+
+Letters: T tokens, R rows whose logits are wanted, D model width, V vocab, H head dim.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...kernels.native import Native
+from ..batch import Batch
+from ..decoder import PADDING_ID, Decoder
+from ..decoder_layer import DecoderLayer
+from ..gemma4 import Gemma4, Output
+from ..paged_kv import PagedKV, PageStorage
+from .layer import LayerBuilder, Streams
+from .passes import body_pass, tail_pass
+from .rotations import add_rotations
+from .table import table_matrix
+from .weights import weight_of
+from .workspace import Workspace
+
+FIRST_TAIL_ROWS = 16
+
+
+class NativeDecoder:
+    """Runs batches over one page storage; a drop-in for `Gemma4.forward`.
+
+    Activations are rounded to 8 bits in groups of 32 where the weight is in blocks, to bfloat16 where
+    it is bfloat16, and are float32 elsewhere. A row's result has the same bits whatever its company.
+
+    Args:
+        model: its linears may be packed or plain.
+        storage: whose pages the batches' `PagedKV` name.
+        tokens: of a pass at first; larger passes grow the buffers.
+    """
+
+    def __init__(self, model: Gemma4, storage: PageStorage, native: Native, *, tokens: int) -> None:
+        self._model = model
+        self._decoder: Decoder = model.decoder
+        self._storage = storage
+        self._native = native
+        self._build_body(tokens)
+        self._build_tail(FIRST_TAIL_ROWS)
+
+    def __call__(self, batch: Batch) -> Output:
+        """One pass; hidden [R, D] and logits [R, V] are the caller's own."""
+        assert isinstance(batch.kv, PagedKV)
+        assert batch.kv.storage is self._storage
+        tokens, rows = batch.ids.numel(), batch.logit_rows.numel()
+        if tokens > self._body.capacity:
+            self._build_body(tokens)
+            self._build_tail(self._tail.capacity)  # it reads the body's stream
+        if rows > self._tail.capacity:
+            self._build_tail(rows)
+        ids = batch.ids
+        if batch.soft_rows is not None:
+            ids = ids.index_fill(0, batch.soft_rows, PADDING_ID)
+        with_body = body_pass(self._native, batch, ids)
+        self._embed.run(with_body.native_pass)
+        if batch.soft_rows is not None and batch.soft_tokens is not None:
+            self._x[batch.soft_rows] = batch.soft_tokens.float()
+        if not rows:
+            self._body_program.run(with_body.native_pass)
+            empty = torch.empty(0)
+            return Output(
+                empty.view(0, self._x.shape[1]), empty.view(0, self._model.config.text.vocab_size)
+            )
+        logits = torch.empty(rows, self._model.config.text.vocab_size)
+        with_tail = tail_pass(self._native, batch, ids, logits)
+        self._prelude.run(with_tail.native_pass)
+        self._body_program.run(with_body.native_pass)
+        self._tail_program.run(with_tail.native_pass)
+        return Output(self._hidden[:rows].clone(), logits)
+
+    def take_seconds(self) -> dict[str, float]:
+        """Seconds in each kind of step since the last call."""
+        totals: dict[str, float] = {}
+        for program in (self._embed, self._prelude, self._body_program, self._tail_program):
+            for name, seconds in program.take_seconds().items():
+                totals[name] = totals.get(name, 0.0) + seconds
+        return totals
+
+    def _build_body(self, capacity: int) -> None:
+        decoder, config = self._decoder, self._decoder.config
+        self._body = Workspace(capacity)
+        self._x = self._body.floats("x", config.hidden_size)
+        self._embed = self._native.program()
+        table = table_matrix(self._native, decoder.embed_tokens)
+        self._body.keep(table)
+        self._embed.embed(table.matrix, math.sqrt(config.hidden_size), self._x.data_ptr())
+        self._body_program = self._native.program()
+        first = config.first_shared_layer
+        streams = self._streams(self._body, self._body_program, self._x, 0, first)
+        self._layers(self._body, self._body_program, streams, 0, first)
+
+    def _build_tail(self, capacity: int) -> None:
+        decoder, config = self._decoder, self._decoder.config
+        self._tail = Workspace(capacity)
+        x = self._tail.floats("x", config.hidden_size)
+        self._hidden = self._tail.floats("hidden", config.hidden_size)
+        self._prelude, self._tail_program = self._native.program(), self._native.program()
+        first, last = config.first_shared_layer, config.num_layers
+        self._prelude.gather(self._x.data_ptr(), x.data_ptr(), config.hidden_size)
+        streams = self._streams(self._tail, self._prelude, x, first, last)
+        self._tail_program.gather(self._x.data_ptr(), x.data_ptr(), config.hidden_size)
+        self._layers(self._tail, self._tail_program, streams, first, last)
+        head = self._tail.keep(weight_of(self._native, self._head_source()))
+        packed = self._tail.bytes("head", head.packed_bytes).data_ptr()
+        self._tail_program.norm(
+            x.data_ptr(),
+            config.hidden_size,
+            self._tail.vector(decoder.norm.weight),
+            decoder.norm.eps,
+            self._hidden.data_ptr(),
+            head.packing,
+            packed,
+        )
+        self._tail_program.linear([(head.matrix, 0, head.rows)], packed)
+        if config.logit_softcap is not None:
+            self._tail_program.softcap(config.vocab_size, config.logit_softcap)
+
+    def _head_source(self) -> object:
+        table = self._decoder.embed_tokens
+        return table.weight if hasattr(table, "weight") else table
+
+    def _layers(
+        self, space: Workspace, program: Any, streams: Streams, first: int, last: int
+    ) -> None:
+        builder = LayerBuilder(self._native, program, space, self._storage)
+        for layer in list(self._decoder.layers)[first:last]:
+            assert isinstance(layer, DecoderLayer)
+            builder.add(layer, streams)
+
+    def _streams(self, space: Workspace, program: Any, x: Tensor, first: int, last: int) -> Streams:
+        """What the layers share, with the steps that compute it from the embeddings in x."""
+        rotations = add_rotations(space, program, self._decoder.specs[first:last])
+        per_layer = self._per_layer(space, program, x, first, last)
+        return Streams(x=x, rotations=rotations, per_layer=per_layer, first_layer=first)
+
+    def _per_layer(
+        self, space: Workspace, program: Any, x: Tensor, first: int, last: int
+    ) -> Tensor | None:
+        decoder, config = self._decoder, self._decoder.config
+        width = config.per_layer_dim
+        if not width or first == last:
+            return None
+        inputs = space.floats("per-layer inputs", (last - first) * width)
+        weight = space.keep(
+            weight_of(
+                self._native,
+                decoder.per_layer_model_projection,
+                first=first * width,
+                last=last * width,
+            )
+        )
+        packed = space.bytes(str(weight.packing), weight.packed_bytes).data_ptr()
+        program.pack(x.data_ptr(), x.shape[1], x.shape[1], weight.packing, packed)
+        program.linear([(weight.matrix, inputs.data_ptr(), inputs.shape[1])], packed)
+        table = decoder.embed_tokens_per_layer
+        program.per_layer(
+            space.keep(table_matrix(self._native, table)).matrix,
+            first,
+            last - first,
+            width,
+            space.vector(decoder.per_layer_projection_norm.weight),
+            decoder.per_layer_projection_norm.eps,
+            config.hidden_size**-0.5,
+            inputs.data_ptr(),
+        )
+        return inputs
