@@ -1,4 +1,4 @@
-"""Run by test_fit_measured in a process of its own: load a checkpoint, answer, print the peak."""
+"""Run by test_fit_measured in a process of its own: load a checkpoint, answer, print what it took."""
 
 import json
 import sys
@@ -18,7 +18,18 @@ from gemma4.model.gemma4 import build_model
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 
+
+def resident(name: str) -> int:
+    """Bytes. Not ru_maxrss: a new process inherits its parent's."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[name].split()[0]) * 1024
+
+
 folder, dtype, context = sys.argv[1], getattr(torch, sys.argv[2]), int(sys.argv[3])
+# What libraries take differs by tens of megabytes from processor to processor: measured apart, after
+# a first product.
+torch.ones(512, 1024, dtype=dtype) @ torch.ones(1024, 1024, dtype=dtype)
+libraries = resident("VmRSS")
 checkpoint = open_checkpoint(folder)
 model = build_model(checkpoint.config)
 load_weights(model, checkpoint, dtype=dtype)
@@ -27,6 +38,4 @@ settings = Sampling(temperature=0.0, max_tokens=2)
 engine = open_engine(model, Limits(context=context, max_requests=1))
 for _ in Streams(engine).run(engine.prepare(Prompt(ids=ids), settings)):
     pass
-# Not ru_maxrss: a new process inherits its parent's.
-status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-print(json.dumps({"peak": int(status["VmHWM"].split()[0]) * 1024}))
+print(json.dumps({"peak": resident("VmHWM"), "libraries": libraries}))
