@@ -36,7 +36,9 @@ inline void multiply_block_tile(const Matrix& m, int64_t row, const void* packed
   }
   auto* unpacked = static_cast<Group*>(scratch);
   fill_scratch<Blocks>(m, row, unpacked);
+  const int64_t share = kLanes * m.row_bytes / (count / kPanel);  // of the tile to come, for each panel
   for (int64_t first = 0; first < count; first += kPanel) {
+    for (const uint8_t* end = ahead + share; ahead < end; ahead += 64) prefetch(ahead);
     const int width = static_cast<int>(std::min<int64_t>(kPanel, count - first));
     with_count(width, [&](auto t) {
       multiply_scratch<Blocks, t()>(unpacked, groups, x + first * groups, y + first * ldy, ldy);

@@ -181,7 +181,6 @@ GEMMA4_INLINE Bytes gather_word(const uint8_t* p, int64_t stride) {
 
 GEMMA4_INLINE Floats low_half(Bytes a) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a)); }
 
-// Into the second level: a tile is larger than the first.
-GEMMA4_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
+GEMMA4_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace gemma4::GEMMA4_SIMD
