@@ -62,28 +62,38 @@ def native_working_bytes(text: TextConfig, *, context: int, users: int) -> int:
 
 
 def row_bytes(text: TextConfig, specs: Iterable[LayerSpec]) -> int:
-    """Bytes of a token in the buffers of a program of these layers; each name and width has one."""
+    """Bytes of a token in the buffers of a program of these layers."""
     layers = list(specs)
-    width = text.hidden_size
+    widths = {text.hidden_size}
+    widths |= {spec.num_heads * spec.head_dim for spec in layers}
+    widths |= {spec.intermediate_size for spec in layers}
+    packed = _packed_bytes(*widths)
+    if layers and text.moe is not None:
+        slots = text.moe.top_k * _packed_bytes(text.hidden_size)
+        packed += slots + _packed_bytes(text.moe.top_k * text.moe.intermediate_size)
+    return _FLOAT * row_numbers(text, layers) + packed
+
+
+def row_numbers(text: TextConfig, specs: Iterable[LayerSpec]) -> int:
+    """float32 numbers of a token in the same buffers; each name and width has its own."""
+    layers, width = list(specs), text.hidden_size
     if not layers:
-        return _FLOAT * width
-    heads = {(spec.num_heads * spec.head_dim) for spec in layers}
-    keys = {(spec.num_kv_heads * spec.head_dim) for spec in layers}
+        return width
+    heads = {spec.num_heads * spec.head_dim for spec in layers}
+    keys = {spec.num_kv_heads * spec.head_dim for spec in layers}
     inner = {spec.intermediate_size for spec in layers}
     angles = {spec.head_dim for spec in layers}
     # x, a branch's result; query, attended; key, value; gate, up; cosines and sines of half a head
     numbers = 2 * width + 2 * sum(heads) + 2 * sum(keys) + 2 * sum(inner) + sum(angles)
     if text.per_layer_dim:
         numbers += (len(layers) + 1) * text.per_layer_dim
-    packed = _packed_bytes({width, *heads, *inner})
     if text.moe is not None:
         experts = text.moe.top_k * text.moe.intermediate_size
         # normed rows, both branches' sums, the router; of each chosen expert gate, up and its result
         numbers += 3 * width + text.moe.num_experts + 2 * experts + text.moe.top_k * width
-        packed += text.moe.top_k * _packed_bytes({width}) + _packed_bytes({experts})
-    return _FLOAT * numbers + packed
+    return numbers
 
 
-def _packed_bytes(widths: set[int]) -> int:
+def _packed_bytes(*widths: int) -> int:
     """Activations in 8 bits; a wider linear gets a buffer of its own beside the narrower one's."""
     return sum(width // 32 * _ACTIVATION_BLOCK for width in widths)
