@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from gemma4.fit.native import PACKED_FORMATS, copied_when_packed, row_numbers
 from gemma4.model.gemma4 import build_model
 from gemma4.model.native import NativeDecoder
 from gemma4.model.paged_kv import PageStorage
+from gemma4.quant import MappedEmbedding
 from gemma4.weights.in_place import KEPT_FORMATS
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
@@ -94,6 +96,28 @@ def test_rows_of_the_buffers_are_those_that_a_decoder_has(size: str) -> None:
     specs = model.decoder.specs[: model.config.text.first_shared_layer]
     made = sum(buffer.shape[1] for buffer in decoder._body._floats.values())
     assert row_numbers(model.config.text, specs) == pytest.approx(made, rel=0.12)
+
+
+def test_pages_of_the_per_layer_table_are_let_go_again_and_again() -> None:
+    """Else a long prompt brings the whole table into memory, which no estimate counts."""
+
+    class Table:
+        shape, encoding, nbytes = (512, 64), "F32", 512 * 64 * 4
+        times = 0
+
+        def let_go(self) -> None:
+            self.times += 1
+
+    table = Table()
+    decoder = NativeDecoder.__new__(NativeDecoder)
+    decoder._looked_up = 0
+    embedding = MappedEmbedding(table, torch.float32)
+    decoder._decoder = SimpleNamespace(embed_tokens_per_layer=embedding)
+    for tokens, times in ((200, 0), (100, 1), (1, 1), (512, 2)):
+        decoder._let_go_table(tokens)
+        assert table.times == times
+    decoder._decoder = SimpleNamespace()  # of the larger sizes, which have none
+    decoder._let_go_table(1000)
 
 
 def written(size: str, recipe: str, folder: Path) -> Path:
