@@ -72,6 +72,7 @@ def test_mapped_and_private_bytes_are_the_peak() -> None:
     in_place, expanded = report("31b", "bf16"), report("31b", "q4_0")
     for fit in (in_place, expanded):
         assert fit.peak_bytes == fit.mapped_bytes + fit.private_bytes
+        assert fit.private_bytes > (160 + 128 + 208) * 2**20
     assert in_place.mapped_bytes == in_place.weights_bytes + in_place.media_bytes + 96 * 2**20
     assert expanded.mapped_bytes == expanded.media_bytes + 96 * 2**20
 
@@ -80,9 +81,8 @@ def test_building_the_tokenizer_may_take_more_than_a_small_model() -> None:
     fit = report("gemma3:270m", context=512)
     assert fit.private_bytes == (160 + 128 + 208) * 2**20
     assert fit.private_bytes > fit.kv_cache_bytes + fit.activation_bytes + 296 * 2**20
-    short = Machine(total_bytes=4 * GIB, available_bytes=fit.peak_bytes - 1)
-    assert report("gemma3:270m", context=512, machine=short).longest_context == 0
-    assert report("gemma3:270m", context=512, tokenizer=False).peak_bytes < fit.peak_bytes
+    assert fit.peak_bytes > fit.private_bytes + 96 * 2**20  # weights are read when that is over
+    assert fit.peak_bytes < fit.private_bytes + fit.mapped_bytes
 
 
 def test_a_gpu_is_judged_by_its_own_memory() -> None:

@@ -61,7 +61,7 @@ def fit(
 
     Nothing is downloaded or loaded. A model on disk is counted in the encodings of its files, any
     other from its published shapes. Native kernels read weights where they lie, quantized as they
-    are: MAPPED is pages of files, which must stay in memory for speed, PRIVATE all else, PEAK both.
+    are: MAPPED is pages of files, which must stay in memory for speed, PRIVATE all else at its most.
     Without kernels (RUNS IN names a dtype) quantized weights are expanded when loaded, to float32 if
     that takes at most half of the free memory. LONGEST is the longest context that fits.
 

@@ -83,11 +83,11 @@ class FitReport:
         activation_bytes: of intermediate values, of windows that are remembered, of pages partly filled.
         runtime_bytes: of Python, torch and the tokenizer.
         disk_bytes: of tables that stay on disk, outside the peak.
-        peak_bytes: the sum of weights, media, keys and values, activations and runtime; or what building the
-            tokenizer takes, if that is more.
+        peak_bytes: the sum of weights, media, keys and values, activations and runtime.
         mapped_bytes: of the peak, pages of files: weights that are read where they lie, and libraries. They
             should stay in the system's cache, or the disk is read for every token. Processes share them.
-        private_bytes: the rest of the peak, which no other process can use.
+        private_bytes: the most of all other memory, which no other process can use: in the end the rest of
+            the peak, or more while the tokenizer is built, before weights are read.
         longest_context: for the same users, 0 if not even one token fits.
     """
 
@@ -126,10 +126,7 @@ def estimate_fit(
     runtime = _runtime_bytes(config, job)
     working = _working_bytes(config, job, job.context)
     mapped = _mapped_bytes(weights, job)
-    private = max(fixed + runtime + working - mapped, _starting_bytes(config, job))
-    peak = mapped + private
-    room = machine.available_bytes - fixed - runtime
-    starts = mapped + _starting_bytes(config, job) <= machine.available_bytes
+    peak = fixed + runtime + working
     return FitReport(
         context=job.context,
         users=job.users,
@@ -142,10 +139,10 @@ def estimate_fit(
         disk_bytes=weights.disk_bytes,
         peak_bytes=peak,
         mapped_bytes=mapped,
-        private_bytes=private,
+        private_bytes=max(peak - mapped, _starting_bytes(config, job)),
         available_bytes=machine.available_bytes,
         fits=peak <= machine.available_bytes,
-        longest_context=_longest(config, job, room) if starts else 0,
+        longest_context=_longest(config, job, machine.available_bytes - fixed - runtime),
         gpus=tuple(
             GpuFit(
                 name=gpu.name,
