@@ -60,12 +60,20 @@ def keep_matrix(stored: StoredTensor, entry: TensorEntry) -> KeptMatrix | str:
     return ""
 
 
-def copied_bytes(stored: StoredTensor, entry: TensorEntry) -> int | None:
+def copied_bytes(
+    stored: StoredTensor, entry: TensorEntry, *, keep_media: tuple[str, ...] = ()
+) -> int | None:
     """`keep_matrix` foretold from headers: bytes it takes anew, or None where the tensor is expanded.
 
     Scales of W4A16 that are no bfloat16 are taken for numbers that bfloat16 holds.
+
+    Args:
+        keep_media: paths of parts for media that stay as well, their tables of positions included.
     """
-    if entry.kind not in _MATRICES or entry.role in _TOWERS:
+    media = entry.role in (Role.VISION, Role.AUDIO, Role.PROJECTOR)
+    if media and not entry.name.startswith(keep_media):
+        return None
+    if entry.kind not in _MATRICES and not (media and entry.kind is TensorKind.POSITION):
         return None
     match stored:
         case MappedTensor() if stored.encoding in KEPT_FORMATS:
