@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stored_models import store_model
 
 from gemma4.cli import checks
 from gemma4.hub.store import Store
+from gemma4.kernels.native import REBUILD, Native
 
 
 def findings(run: Run, *words: str, **environ: str) -> dict[str, list[dict[str, str]]]:
@@ -27,7 +29,7 @@ def test_every_finding_has_a_line_and_every_problem_a_remedy(run: Run, home: Pat
     assert outcome.code == 0
     names = {line.split()[1] for line in outcome.out.splitlines() if not line.startswith(" ")}
     expected = {"python", "torch", "cpu", "gpu", "memory", "media", "peers", "disk", "store"}
-    assert names == expected
+    assert names == expected | {"kernels"}
     report = json.loads(run("doctor", "--json").out)
     assert report["ok"] is True
     for check in report["checks"]:
@@ -93,6 +95,44 @@ def test_another_torch_than_tested_is_a_warning(monkeypatch: pytest.MonkeyPatch)
     check = checks.check_torch()
     assert check.status == "warn"
     assert "tested with 9.9.9" in check.detail
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled module that says what this processor runs."""
+
+    kernels: tuple[str, ...]
+
+    def supported_kernels(self) -> tuple[str, ...]:
+        return self.kernels
+
+
+@pytest.mark.parametrize(
+    ("kernels", "status", "detail"),
+    [
+        (("avx512-vnni", "avx2", "portable"), "ok", " (also here: avx2, portable)"),
+        (("portable",), "warn", ""),
+    ],
+)
+def test_the_kernels_chosen_are_named_with_their_threads(
+    monkeypatch: pytest.MonkeyPatch, kernels: tuple[str, ...], status: str, detail: str
+) -> None:
+    built = Native(module=Built(kernels), kernels=kernels[0], num_threads=3)
+    monkeypatch.setattr("gemma4.kernels.native.find_native", lambda: built)
+    check = checks.check_kernels()
+    assert (check.status, check.detail) == (status, f"{kernels[0]}, 3 threads{detail}")
+    assert ("without vector instructions" in (check.remedy or "")) == (status == "warn")
+
+
+def test_missing_kernels_are_a_warning_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gemma4.kernels._native", None)
+    check = checks.check_kernels()
+    assert check.status == "warn"
+    assert check.detail.startswith(
+        "the native kernels were not built (import of gemma4.kernels._nat"
+    )
+    assert check.detail.endswith("): torch computes, which is slower")
+    assert check.remedy == REBUILD
 
 
 def test_the_network_is_asked_only_when_told_to(run: Run) -> None:

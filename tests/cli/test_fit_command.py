@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -9,11 +10,13 @@ from run_cli import Run
 from safetensors.torch import save_file
 
 import gemma4.cli.fit as fit_command
+import gemma4.cli.fit_candidates as fit_candidates
 from gemma4.config.huggingface.writer import write_config
 from gemma4.config.model import ModelConfig
 from gemma4.config.published import GEMMA3_270M
 from gemma4.config.text import TextConfig
-from gemma4.fit.machine import Machine
+from gemma4.fit.machine import Gpu, Machine
+from gemma4.kernels.native import Missing, Native
 from gemma4.tensors.table import tensor_table
 
 TINY_TEXT = TextConfig(
@@ -56,13 +59,17 @@ def test_without_a_model_every_size_stands_in_the_table(run: Run) -> None:
 
 
 def test_json_carries_the_published_figures(run: Run) -> None:
-    outcome = run("fit", "e2b", "--ctx", "131072", "--json")
+    outcome = run("fit", "e2b", "--ctx", "131072", "--kernels", "off", "--json")
     report = json.loads(outcome.out)
     assert outcome.err == ""
     assert round(report["kv_cache_bytes"] / 2**30, 2) == 0.76
     assert report["weights_bytes"] == 2 * (402_653_184 + 1_877_105_955)
     assert report["peak_bytes"] > report["weights_bytes"] + report["kv_cache_bytes"]
     assert isinstance(report["fits"], bool)
+    assert (
+        report["peak_bytes"] == report["mapped_bytes"] + report["private_bytes"]
+    )  # 0.76 GiB of KV
+    assert report["kernels"] == "torch"
     assert report["machine"]["available_bytes"] == report["available_bytes"]
 
 
@@ -75,8 +82,9 @@ def test_users_and_the_precision_of_keys_and_values_count(run: Run) -> None:
 
 
 def test_the_tag_and_the_option_choose_the_quantization(run: Run) -> None:
-    assert json.loads(run("fit", "e2b:qat-q4_0", "--json").out)["quantization"] == "q4_0"
-    assert json.loads(run("fit", "e2b", "--quant", "fp32", "--json").out)["run_dtype"] == "float32"
+    off = ("--kernels", "off", "--json")
+    assert json.loads(run("fit", "e2b:qat-q4_0", *off).out)["quantization"] == "q4_0"
+    assert json.loads(run("fit", "e2b", "--quant", "fp32", *off).out)["run_dtype"] == "float32"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +101,100 @@ def test_quantized_weights_are_counted_in_the_dtype_that_free_memory_allows(
 ) -> None:
     machine = Machine(total_bytes=32 * 10**9, available_bytes=gigabytes * 10**9)
     monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
-    words = ("fit", "e2b", *(words if "--quant" in words else (*words, "--quant", "q4_0")))
+    words = (
+        "fit",
+        "e2b",
+        "--kernels",
+        "off",
+        *(words if "--quant" in words else (*words, "--quant", "q4_0")),
+    )
     report = json.loads(run(*words, "--json").out)
     assert report["run_dtype"] == dtype
     assert report["weights_bytes"] == (402_653_184 + 1_877_105_955) * (
         4 if dtype == "float32" else 2
     )
     assert run(*words).out.splitlines()[1].split()[2] == dtype
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> Native:
+    """As if they had been built."""
+    native = Native(module=ModuleType("_native"), kernels="avx2", num_threads=4)
+    monkeypatch.setattr(fit_candidates, "usable_kernels", lambda *_: native)
+    return native
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    ("model", "quant", "gigabytes"),
+    [
+        ("12b", "q4_0", 7.0),
+        ("26b-a4b", "q4_0", 14.4),
+        ("31b", "q4_0", 17.7),
+        ("12b", "q4_k_m", 7.4),
+        ("26b-a4b", "q4_k_m", 15.8),
+        ("31b", "q4_k_m", 18.8),
+        ("12b", "q8_0", 12.7),
+        ("e4b", "bf16", 9.3),
+    ],
+)
+def test_native_kernels_fit_into_24_gigabytes_what_is_stored_in_less(
+    run: Run, monkeypatch: pytest.MonkeyPatch, model: str, quant: str, gigabytes: float
+) -> None:
+    """Of 24 GB the system and other programs have taken one."""
+    machine = Machine(total_bytes=24 * 10**9, available_bytes=23 * 10**9)
+    monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
+    words = ("fit", model, "--quant", quant, "--text-only")
+    report = json.loads(run(*words, "--json").out)
+    assert (report["fits"], report["kernels"]) == (True, "avx2")
+    assert report["weights_bytes"] / 10**9 == pytest.approx(gigabytes, abs=0.07)
+    assert report["mapped_bytes"] / 10**9 == pytest.approx(gigabytes + 0.1, abs=0.07)
+    assert report["private_bytes"] < 4 * 10**9
+    outcome = run(*words)
+    assert outcome.out.splitlines()[1].split()[2] == "native"
+    assert "native kernels (avx2) read weights where they lie" in outcome.err
+
+
+@pytest.mark.usefixtures("kernels")
+def test_what_is_larger_than_the_memory_does_not_fit(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(total_bytes=24 * 10**9, available_bytes=23 * 10**9)
+    monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
+    for words in (("31b", "--quant", "q8_0"), ("26b-a4b", "--quant", "q8_0"), ("12b",)):
+        report = json.loads(run("fit", *words, "--text-only", "--json").out)
+        assert (report["fits"], report["longest_context"]) == (False, 0)
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_gpu_is_counted_without_native_kernels(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(name="large", total_bytes=48 * 10**9, free_bytes=48 * 10**9)
+    machine = Machine(total_bytes=32 * 10**9, available_bytes=24 * 10**9, gpus=(gpu,))
+    monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
+    words = ("fit", "12b", "--quant", "q4_0", "--json")
+    here, off = (json.loads(run(*words, *more).out) for more in ((), ("--kernels", "off")))
+    assert here["gpus"] == off["gpus"]
+    assert here["peak_bytes"] < off["peak_bytes"] / 2
+
+
+def test_without_kernels_the_reason_is_said_and_weights_are_expanded(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Missing("the native kernels were not built; install a C++ compiler")
+    monkeypatch.setattr(fit_candidates, "usable_kernels", lambda *_: missing)
+    machine = Machine(total_bytes=32 * 10**9, available_bytes=24 * 10**9)
+    monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
+    words = ("fit", "31b", "--quant", "q4_0")
+    report, off = (
+        json.loads(run(*words, *more, "--json").out) for more in ((), ("--kernels", "off"))
+    )
+    assert report["kernels"] == "torch"
+    assert report == off
+    said = (
+        "computing with torch, which expands quantized weights: the native kernels were not built"
+    )
+    assert said in run(*words).err
+    assert "computing with torch" not in run(*words, "--kernels", "off").err
 
 
 def test_text_only_leaves_the_towers_out(run: Run) -> None:
@@ -112,6 +207,7 @@ def test_a_checkpoint_on_disk_is_counted_by_its_files(run: Run, tmp_path: Path) 
     assert report["file_bytes"] == nbytes
     assert report["weights_bytes"] == nbytes
     assert report["quantization"] == "bf16"
+    assert report["mapped_bytes"] > nbytes  # the libraries' files on top
     wide = json.loads(run("fit", str(tmp_path / "model"), "--quant", "fp32", "--json").out)
     assert wide["weights_bytes"] == 2 * nbytes
 

@@ -26,11 +26,15 @@ def test_without_a_container_the_installed_memory_counts(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("limit", "used", "statistics"),
     [
-        ("memory.max", "memory.current", ("memory.stat", "anon 5\ninactive_file 1048576\n")),
+        (
+            "memory.max",
+            "memory.current",
+            ("memory.stat", "anon 5\ninactive_file 786432\nactive_file 262144\n"),
+        ),
         (
             "memory/memory.limit_in_bytes",
             "memory/memory.usage_in_bytes",
-            ("memory/memory.stat", "cache 5\ntotal_inactive_file 1048576\n"),
+            ("memory/memory.stat", "cache 5\ntotal_inactive_file 1048576\ntotal_active_file x\n"),
         ),
     ],
     ids=["version 2", "version 1"],
@@ -38,6 +42,7 @@ def test_without_a_container_the_installed_memory_counts(tmp_path: Path) -> None
 def test_a_containers_limit_counts_and_its_droppable_cache_does_not(
     tmp_path: Path, limit: str, used: str, statistics: tuple[str, str]
 ) -> None:
+    """Weights that are read where they lie are active cache: it can be dropped as well."""
     write(tmp_path, limit, f"{256 * 2**20}\n")
     write(tmp_path, used, f"{101 * 2**20}\n")
     write(tmp_path, *statistics)

@@ -99,7 +99,9 @@ def test_a_checkpoint_at_hand_is_counted_as_it_is_stored() -> None:
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"'q3' is unknown; known: fp32, bf16, fp16, q8_0, q4_0"):
+    with pytest.raises(
+        ConfigError, match=r"'q3' is unknown; known: fp32, bf16, fp16, q8_0, q4_k_m, q4_0"
+    ):
         find_quantization("q3")
     with pytest.raises(ConfigError, match="encoding 'Q9' is unknown; known: F64"):
         encoded_bytes("Q9", (1,))

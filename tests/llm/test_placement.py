@@ -6,14 +6,20 @@ from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from native_models import shrunk
+from native_products import native
 
 import gemma4.llm.placement as placement
 from gemma4.config.published import PUBLISHED_MODELS
 from gemma4.errors import EnvironmentFault
 from gemma4.fit.machine import Machine
-from gemma4.llm.placement import Placement, choose_placement, explaining_memory
+from gemma4.llm.key_value_memory import KeyValueOptions, plan_memory
+from gemma4.llm.placement import Placement, choose_placement, explaining_memory, free_beside
+from gemma4.quant import FORMATS
+from gemma4.weights.mapped_tensor import MappedTensor
 
 BYTES = {"F32": 4, "F16": 2, "BF16": 2, "Q4_0": 0.5625}
 
@@ -111,3 +117,77 @@ def test_what_torch_says_when_memory_runs_out_is_understood() -> None:
 def test_other_errors_pass_unchanged() -> None:
     with pytest.raises(RuntimeError, match=r"^shapes do not match$"):
         run_out(RuntimeError("shapes do not match"))
+
+
+LAYER = "model.language_model.layers.0"
+
+
+def mapped(name: str, encoding: str, rows: int, columns: int) -> MappedTensor:
+    data = np.zeros(rows * FORMATS[encoding].row_bytes(columns), dtype=np.uint8)
+    return MappedTensor(name=name, shape=(rows, columns), format=FORMATS[encoding], data=data)
+
+
+def packed_checkpoint(encoding: str = "Q4_0") -> SimpleNamespace:
+    """One matrix of 64 × 256 in blocks: 9,216 bytes in Q4_0."""
+    name = f"{LAYER}.mlp.down_proj.weight"
+    source = SimpleNamespace(tensors={name: mapped(name, encoding, 64, 256)})
+    return SimpleNamespace(path=Path("big.gguf"), source=source, config=shrunk("31b"))
+
+
+def with_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    machine = Machine(total_bytes=10**9, available_bytes=free)
+    monkeypatch.setattr(placement, "read_memory", lambda: machine)
+
+
+def test_blocks_that_native_kernels_read_are_not_expanded_however_little_memory_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_free(monkeypatch, 10_000)
+    found = choose_placement(packed_checkpoint(), "cpu", "auto", "auto")
+    assert found.kernels is not None
+    assert (found.dtype, found.notes) == (torch.float32, ())
+
+
+def test_weights_that_do_not_fit_where_they_lie_are_not_refused_but_said_to_be_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_free(monkeypatch, 9_000)
+    found = choose_placement(packed_checkpoint(), "cpu", "auto", "auto")
+    assert found.kernels is not None
+    (note,) = found.notes
+    assert note.startswith(
+        "the weights take 0.0 GiB of memory where they lie and 0.0 GiB are free: the"
+    )
+
+
+@pytest.mark.parametrize(("free", "left"), [(100_000, 90_784), (9_300, 1_162)])
+def test_mapped_weights_are_no_room_for_keys_and_values(
+    monkeypatch: pytest.MonkeyPatch, free: int, left: int
+) -> None:
+    """The system calls pages of files available. Where they fill all, an eighth is given still."""
+    with_free(monkeypatch, free)
+    place = Placement(torch.device("cpu"), torch.float32, kernels=native())
+    assert free_beside(packed_checkpoint(), place) == left
+
+
+@pytest.mark.parametrize("encoding", ["Q4_0", "BF16"])
+def test_what_is_expanded_is_in_memory_when_keys_and_values_are_planned(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """So it is no longer among what is free. bfloat16 computed in bfloat16 stays in its file."""
+    with_free(monkeypatch, 100_000)
+    place = Placement(torch.device("cpu"), torch.bfloat16)
+    expected = 100_000 if encoding == "Q4_0" else 100_000 - 64 * 256 * 2
+    assert free_beside(packed_checkpoint(encoding), place) == expected
+
+
+def test_the_context_of_31b_in_four_bits_leaves_room_for_its_weights_in_24_gigabytes() -> None:
+    """Half of what is free beside 17.7 GB of 23; half of all would not leave them in the cache."""
+    plan = plan_memory(
+        KeyValueOptions(),
+        PUBLISHED_MODELS["31b"],
+        computing="float16",
+        free_bytes=int(23e9 - 17.7e9),
+    )
+    assert plan.num_bytes <= 2.65e9
+    assert plan.context > 4_096

@@ -38,6 +38,10 @@ def test_a_copy_leaves_none_of_the_files_pages_in_memory(path: Path, way: str) -
     assert found["memory"] >= (2 * NBYTES if way == "converted" else NBYTES // 2) - SLACK
 
 
+def test_rows_read_by_address_are_let_go_when_told(path: Path) -> None:
+    assert measure(path, "address")["file"] <= NBYTES // 4
+
+
 def test_a_tensor_in_place_keeps_its_pages(path: Path) -> None:
     assert measure(path, "in-place")["file"] >= NBYTES - SLACK
 

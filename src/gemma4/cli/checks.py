@@ -19,6 +19,9 @@ _GIB = 1 << 30
 _LOW_MEMORY = 4 * _GIB
 _LOW_DISK = 10 * _GIB
 _CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd", "i8mm", "sve")
+PORTABLE = "portable"
+"""The kernels without vector instructions, which every processor runs."""
+
 _CODECS = ("h264", "hevc", "vp9", "av1", "aac", "mp3", "opus", "flac", "vorbis")
 
 
@@ -74,6 +77,26 @@ def check_cpu() -> Check:
         remedy = "use a machine, or a virtual machine type, with AVX2: without it answers take long"
         return Check(name="cpu", status="warn", detail=detail, remedy=remedy)
     return Check(name="cpu", status="ok", detail=detail)
+
+
+def check_kernels() -> Check:
+    """The compiled kernels: the instruction set chosen here and its threads, or why there are none."""
+    from ..kernels.native import REBUILD, Missing, find_native
+
+    found = find_native()
+    if isinstance(found, Missing):
+        detail = (
+            f"{found.reason.removesuffix(REBUILD).rstrip('; ')}: torch computes, which is slower"
+        )
+        return Check(name="kernels", status="warn", detail=detail, remedy=REBUILD)
+    others = [name for name in found.module.supported_kernels() if name != found.kernels]
+    detail = f"{found.kernels}, {found.num_threads} threads"
+    if others:
+        detail += f" (also here: {', '.join(others)})"
+    if found.kernels == PORTABLE:
+        remedy = "use a processor with AVX2 or NEON: without vector instructions answers take long"
+        return Check(name="kernels", status="warn", detail=detail, remedy=remedy)
+    return Check(name="kernels", status="ok", detail=detail)
 
 
 def _cpu_flags() -> tuple[str, ...]:

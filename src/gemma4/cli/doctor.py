@@ -55,6 +55,7 @@ def _all_checks(session: Session, *, deep: bool, network: bool) -> Iterator[Chec
     yield torch
     if torch.status != "fail":
         yield checks.check_cpu()
+        yield checks.check_kernels()
         yield checks.check_gpu()
     yield checks.check_memory()
     yield checks.check_media()

@@ -9,22 +9,29 @@ from ..errors import ContextError
 from .activations import media_activation_bytes, prefill_bytes
 from .kv import kv_cache_bytes, kv_page_bytes
 from .machine import Machine
+from .native import KV_DTYPE, native_working_bytes
 from .weights import WeightsEstimate, dtype_bytes
 
 LIBRARY_BYTES: Final = 256 * 2**20
 """Resident set of a process that has imported torch 2.13.0 (CPU build), PyAV, Pillow, tokenizers and
 the rest, and multiplied once. Measured on Linux x86-64, CPython 3.11."""
 
+LIBRARY_FILE_BYTES: Final = 96 * 2**20
+"""Of these, pages of the libraries' own files, which processes share."""
+
 ALLOCATOR_BYTES: Final = 36 * 2**20
 """What a pass leaves with the allocator and the matrix library, or takes beyond the values counted: 25
 to 48 MiB measured. `tests/fit/test_fit_measured.py` holds both to account."""
 
-TOKENIZER_BYTES: Final = 128 * 2**20
-"""What a tokenizer of 262,144 tokens keeps: 103 MiB from tokenizer.json, 129 to 155 from a GGUF file."""
+NATIVE_ALLOCATOR_BYTES: Final = 8 * 2**20
+"""The same beside native kernels, whose buffers are counted one by one."""
 
-PARSING_BYTES: Final = 162 * 2**20
-"""What building it leaves in the heap of the process: with the above 290 MiB from tokenizer.json. New
-tensors take their place there; weights that stay in their file do not."""
+TOKENIZER_BYTES: Final = 128 * 2**20
+"""What a tokenizer of 262,144 tokens keeps: 93 MiB from tokenizer.json, 109 to 155 from a GGUF file."""
+
+PARSING_BYTES: Final = 208 * 2**20
+"""What building it takes on top, before a weight is read: 190 to 210 MiB from a GGUF file, 290 from
+tokenizer.json. It is given back to the system."""
 
 TOKENIZER_TOKENS: Final = 262_144
 
@@ -38,7 +45,9 @@ class Job:
 
     Attributes:
         context: tokens of each conversation, prompt and answer; users: how many at once.
-        run_dtype: dtype of computation; kv_dtype: of keys and values, None: the same.
+        run_dtype: dtype of computation; kv_dtype: of keys and values, None: the same, and half precision
+            beside native kernels.
+        native: the native kernels compute: they read weights where they lie.
         media: images and sounds will be given, so the towers must be resident.
         tokenizer: text goes in and out, so the tokenizer is in memory.
     """
@@ -49,6 +58,7 @@ class Job:
     kv_dtype: str | None = None
     media: bool = True
     tokenizer: bool = True
+    native: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +84,10 @@ class FitReport:
         runtime_bytes: of Python, torch and the tokenizer.
         disk_bytes: of tables that stay on disk, outside the peak.
         peak_bytes: the sum of weights, media, keys and values, activations and runtime.
+        mapped_bytes: of the peak, pages of files: weights that are read where they lie, and libraries. They
+            should stay in the system's cache, or the disk is read for every token. Processes share them.
+        private_bytes: the most of all other memory, which no other process can use: in the end the rest of
+            the peak, or more while the tokenizer is built, before weights are read.
         longest_context: for the same users, 0 if not even one token fits.
     """
 
@@ -87,6 +101,8 @@ class FitReport:
     runtime_bytes: int
     disk_bytes: int
     peak_bytes: int
+    mapped_bytes: int
+    private_bytes: int
     available_bytes: int
     fits: bool
     longest_context: int
@@ -107,8 +123,9 @@ def estimate_fit(
         config.text, context=job.context, users=job.users, dtype=_kv_dtype(job)
     )
     fixed = _fixed_bytes(weights, job)
-    runtime = _runtime_bytes(config, weights, job)
+    runtime = _runtime_bytes(config, job)
     working = _working_bytes(config, job, job.context)
+    mapped = _mapped_bytes(weights, job)
     peak = fixed + runtime + working
     return FitReport(
         context=job.context,
@@ -121,6 +138,8 @@ def estimate_fit(
         runtime_bytes=runtime,
         disk_bytes=weights.disk_bytes,
         peak_bytes=peak,
+        mapped_bytes=mapped,
+        private_bytes=max(peak - mapped, _starting_bytes(config, job)),
         available_bytes=machine.available_bytes,
         fits=peak <= machine.available_bytes,
         longest_context=_longest(config, job, machine.available_bytes - fixed - runtime),
@@ -153,27 +172,43 @@ def _check(config: ModelConfig, job: Job) -> None:
 
 
 def _kv_dtype(job: Job) -> str:
-    return job.kv_dtype or job.run_dtype
+    return job.kv_dtype or (KV_DTYPE if job.native else job.run_dtype)
 
 
 def _fixed_bytes(weights: WeightsEstimate, job: Job) -> int:
     return weights.text_bytes + (weights.media_bytes if job.media else 0)
 
 
-def _runtime_bytes(config: ModelConfig, weights: WeightsEstimate, job: Job) -> int:
-    if not job.tokenizer:
-        return LIBRARY_BYTES + ALLOCATOR_BYTES
-    parsing = max(0, PARSING_BYTES - weights.copied_bytes)
-    vocabulary = (TOKENIZER_BYTES + parsing) * config.text.vocab_size // TOKENIZER_TOKENS
-    return LIBRARY_BYTES + ALLOCATOR_BYTES + vocabulary
+def _mapped_bytes(weights: WeightsEstimate, job: Job) -> int:
+    """Pages of files: libraries, and weights that are no new tensors."""
+    media = weights.media_bytes - weights.media_copied_bytes if job.media else 0
+    return LIBRARY_FILE_BYTES + weights.text_bytes - weights.text_copied_bytes + media
+
+
+def _runtime_bytes(config: ModelConfig, job: Job) -> int:
+    allocator = NATIVE_ALLOCATOR_BYTES if job.native else ALLOCATOR_BYTES
+    return LIBRARY_BYTES + allocator + _vocabulary_bytes(config, job, TOKENIZER_BYTES)
+
+
+def _starting_bytes(config: ModelConfig, job: Job) -> int:
+    """Private memory while the tokenizer is built, which is before a weight is read."""
+    building = _vocabulary_bytes(config, job, TOKENIZER_BYTES + PARSING_BYTES)
+    return LIBRARY_BYTES - LIBRARY_FILE_BYTES + building
+
+
+def _vocabulary_bytes(config: ModelConfig, job: Job, of_all: int) -> int:
+    """Of a tokenizer with the model's words, where one of all of Gemma's takes so much."""
+    return of_all * config.text.vocab_size // TOKENIZER_TOKENS if job.tokenizer else 0
 
 
 def _working_bytes(config: ModelConfig, job: Job, context: int) -> int:
     """Keys and values with the pages' slack, and the larger of a prefill's and a tower's peak."""
     number_bytes = dtype_bytes(job.run_dtype)
     pages = kv_page_bytes(config.text, context=context, users=job.users, dtype=_kv_dtype(job))
-    prefill = prefill_bytes(config.text, context=context, number_bytes=number_bytes)
     towers = media_activation_bytes(config, number_bytes=number_bytes) if job.media else 0
+    if job.native:  # the programs' buffers stay while a tower runs
+        return pages + native_working_bytes(config.text, context=context, users=job.users) + towers
+    prefill = prefill_bytes(config.text, context=context, number_bytes=number_bytes)
     return pages + max(prefill, towers)
 
 

@@ -79,15 +79,19 @@ def _read_number(path: Path) -> int | None:
 
 
 def _read_cache(path: Path) -> int:
-    """Bytes of the page cache that the system can drop, which count as used."""
+    """Bytes of the page cache that the system can drop, which count as used.
+
+    Also what was read more than once: weights that lie in their file are among it after the first answer.
+    """
     try:
         lines = path.read_text().splitlines()
     except OSError:
         return 0
     values = dict(line.split(" ", 1) for line in lines if " " in line)
-    for name in ("inactive_file", "total_inactive_file"):
-        if values.get(name, "").isdecimal():
-            return int(values[name])
+    for prefix in ("", "total_"):  # with children, where version 1 tells them apart
+        found = [values.get(f"{prefix}{kind}_file", "") for kind in ("inactive", "active")]
+        if found[0].isdecimal():
+            return sum(int(number) for number in found if number.isdecimal())
     return 0
 
 

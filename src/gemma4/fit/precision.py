@@ -25,12 +25,14 @@ BLOCKS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
         "Q6_K": (256, 210),
         "Q5_K": (256, 176),
         "Q4_K": (256, 144),
+        "Q4_K_M": (256, 154),
         "Q3_K": (256, 110),
         "Q2_K": (256, 84),
         "W4A16": (32, 18),
     }
 )
-"""Encoding → numbers of a block, bytes of a block. W4A16: 4 bits and a 16-bit scale for 32 numbers."""
+"""Encoding → numbers of a block, bytes of a block. W4A16: 4 bits and a 16-bit scale for 32 numbers. Q4_K_M:
+on average over a model's matrices, of which some values and down projections are Q6_K, the rest Q4_K."""
 
 DTYPES: Final[Mapping[str, str]] = MappingProxyType(
     {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
@@ -93,6 +95,7 @@ QUANTIZATIONS: Final[Mapping[str, Quantization]] = MappingProxyType(
         # float16 overflows in these models on the CPU, so it is stored but not computed in.
         "fp16": replace(_plain("fp16", "float16"), run_dtype=None),
         "q8_0": _blocks("q8_0", "Q8_0", embedding="Q8_0", table="Q8_0", vector="F32"),
+        "q4_k_m": _blocks("q4_k_m", "Q4_K_M", embedding="Q6_K", table="Q6_K", vector="F32"),
         # llama.cpp gives a tied head six bits, and keeps vectors and routers in full.
         "q4_0": _blocks("q4_0", "Q4_0", embedding="Q6_K", table="Q4_0", vector="F32"),
         # compressed-tensors packs the linear layers only.

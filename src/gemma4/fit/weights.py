@@ -2,6 +2,7 @@
 
 What the loader does with a tensor decides where its bytes lie:
 
+    read by the native kernels as it is  stays in the mapped file; see `native`
     stored in the dtype of computation   stays in the mapped file; its pages are resident once read
     stored otherwise                     a new tensor in that dtype; the file's pages go at once
     table of per-layer embeddings        stays on disk, whatever its encoding; a token reads its row
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from ..config import DrafterConfig, ModelConfig
 from ..errors import ConfigError
 from .counts import MEDIA_ROLES, Counted, Role, counted_tensors
+from .native import copied_when_packed
 from .precision import DTYPES, Quantization, encoded_bytes
 
 
@@ -25,24 +27,37 @@ class WeightsEstimate:
         text_bytes: resident, of the decoder.
         media_bytes: resident, of towers, embedders and projectors.
         disk_bytes: of the per-layer table, which is only looked up, row by row.
-        copied_bytes: of text_bytes and media_bytes, those that are new tensors.
+        text_copied_bytes, media_copied_bytes: of these, what is new tensors; the rest is the mapped file's.
     """
 
     file_bytes: int
     text_bytes: int
     media_bytes: int
     disk_bytes: int
-    copied_bytes: int
+    text_copied_bytes: int
+    media_copied_bytes: int
+
+    @property
+    def copied_bytes(self) -> int:
+        """All that is new tensors."""
+        return self.text_copied_bytes + self.media_copied_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredWeights:
-    """A tensor of a checkpoint at hand: its module path, encoding, and sizes."""
+    """A tensor of a checkpoint at hand.
+
+    Attributes:
+        name: its module path.
+        packed_copy_bytes: that native kernels take anew to read it as it is stored, usually 0; None: they do
+            not read it so.
+    """
 
     name: str
     encoding: str
     num_elements: int
     nbytes: int
+    packed_copy_bytes: int | None = None
 
 
 _MEDIA_PREFIXES = (
@@ -56,23 +71,34 @@ _TABLE = "embed_tokens_per_layer.weight"
 
 
 def estimate_weights(
-    config: ModelConfig | DrafterConfig, quantization: Quantization, run_dtype: str
+    config: ModelConfig | DrafterConfig,
+    quantization: Quantization,
+    run_dtype: str,
+    *,
+    native: bool = False,
 ) -> WeightsEstimate:
     """Weights of a model that is not here, from its configuration.
 
-    Raises:
-        ConfigError: the dtype is none to compute in.
-    """
-    return _total((_place(tensor, quantization) for tensor in counted_tensors(config)), run_dtype)
-
-
-def estimate_stored_weights(tensors: Iterable[StoredWeights], run_dtype: str) -> WeightsEstimate:
-    """Weights of a checkpoint at hand, in the encodings that its file has.
+    Args:
+        native: the native kernels compute; what they do not read as it is stored gets `run_dtype`.
 
     Raises:
         ConfigError: the dtype is none to compute in.
     """
-    return _total(((_role_of(tensor.name), tensor) for tensor in tensors), run_dtype)
+    placed = (_place(tensor, quantization) for tensor in counted_tensors(config))
+    return _total(placed, run_dtype, native=native)
+
+
+def estimate_stored_weights(
+    tensors: Iterable[StoredWeights], run_dtype: str, *, native: bool = False
+) -> WeightsEstimate:
+    """Weights of a checkpoint at hand, in the encodings that its file has; see `estimate_weights`.
+
+    Raises:
+        ConfigError: the dtype is none to compute in.
+    """
+    placed = ((_role_of(tensor.name), tensor) for tensor in tensors)
+    return _total(placed, run_dtype, native=native)
 
 
 def dtype_bytes(dtype: str) -> int:
@@ -88,11 +114,13 @@ def dtype_bytes(dtype: str) -> int:
 
 def _place(tensor: Counted, quantization: Quantization) -> tuple[Role, StoredWeights]:
     encoding = quantization.encodings[tensor.role]
+    nbytes = encoded_bytes(encoding, tensor.shape)
     stored = StoredWeights(
         name="",
         encoding=encoding,
         num_elements=tensor.num_elements,
-        nbytes=encoded_bytes(encoding, tensor.shape),
+        nbytes=nbytes,
+        packed_copy_bytes=copied_when_packed(tensor.role, encoding, nbytes),
     )
     return tensor.role, stored
 
@@ -103,18 +131,23 @@ def _role_of(name: str) -> Role:
     return Role.PER_LAYER_TABLE if name.endswith(_TABLE) else Role.LINEAR
 
 
-def _total(tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str) -> WeightsEstimate:
+def _total(
+    tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str, *, native: bool
+) -> WeightsEstimate:
     number_bytes, in_place = dtype_bytes(run_dtype), (DTYPES[run_dtype], "I64")
-    totals = {"file": 0, "text": 0, "media": 0, "disk": 0, "copied": 0}
+    totals = dict.fromkeys(("file", "text", "media", "disk", "text_copied", "media_copied"), 0)
     for role, tensor in tensors:
         totals["file"] += tensor.nbytes
         if role is Role.PER_LAYER_TABLE:
             totals["disk"] += tensor.nbytes
             continue
         part = "media" if role in MEDIA_ROLES else "text"
-        if tensor.encoding in in_place:
+        if native and tensor.packed_copy_bytes is not None:
+            totals[part] += tensor.packed_copy_bytes or tensor.nbytes
+            totals[f"{part}_copied"] += tensor.packed_copy_bytes
+        elif tensor.encoding in in_place:
             totals[part] += tensor.nbytes
-            continue
-        totals[part] += tensor.num_elements * number_bytes
-        totals["copied"] += tensor.num_elements * number_bytes
+        else:
+            totals[part] += tensor.num_elements * number_bytes
+            totals[f"{part}_copied"] += tensor.num_elements * number_bytes
     return WeightsEstimate(**{f"{key}_bytes": value for key, value in totals.items()})

@@ -10,6 +10,7 @@ from ..text.templates.template_choice import choose_template
 from ..text.tokens.tokenizer import Tokenizer
 from ..weights.checkpoint import Checkpoint
 from .assets import read_defaults, read_template_source, read_tokenizer, template_style
+from .heap import give_back_heap
 from .options import recommended
 
 CHAT_ENDS = ("<turn|>", "<|tool_response>", "<end_of_turn>")
@@ -43,6 +44,7 @@ def read_chat_settings(checkpoint: Checkpoint, config: ModelConfig) -> ChatSetti
         CheckpointError, TemplateError: one of them is damaged, or another model's.
     """
     tokenizer, notes = read_tokenizer(checkpoint, config.text.vocab_size)
+    give_back_heap()  # before weights are read, which need it more
     source, defaults = read_template_source(checkpoint), read_defaults(checkpoint)
     sampling, hints = recommended(defaults)
     stop_ids, ends = _stop_ids(config, defaults, tokenizer), _chat_ends(tokenizer)

@@ -22,7 +22,7 @@ from .drafts import LOOKUP, ChosenDrafter, choose_drafter, open_drafts
 from .key_value_memory import KeyValueOptions, check_options, plan_memory
 from .llm import LLM, ModelInfo
 from .open_streams import open_streams
-from .placement import Placement, choose_placement, explaining_memory, free_bytes
+from .placement import Placement, choose_placement, explaining_memory, free_beside
 
 
 @collection_paused()
@@ -110,7 +110,7 @@ def _carry_out(plan: _Plan, started: float) -> LLM:
         config,
         # Half precision beside native kernels: normed keys and values stay far below its limit.
         computing="float16" if isinstance(placement.kernels, Native) else computing,
-        free_bytes=free_bytes(placement.device),
+        free_bytes=free_beside(plan.checkpoint, placement),
     )
     streams = open_streams(model, memory, drafts.speculator, placement.kernels)
     remarks = (plan.checkpoint, placement, memory, report, drafts, settings)

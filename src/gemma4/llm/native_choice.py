@@ -1,12 +1,14 @@
 """Whether the native kernels compute, and in what words it is said."""
 
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from ..config import DrafterConfig, ModelConfig, TextConfig
 from ..errors import EnvironmentFault
 from ..kernels.native import Missing, Native, find_native
+
+if TYPE_CHECKING:  # `gemma4 fit` asks for kernels and does not wait for torch
+    import torch
 
 AUTO, OFF = "auto", "off"
 WIDTH = 32
@@ -24,7 +26,7 @@ class NativeChoice:
 
 
 def choose_native(
-    config: ModelConfig, *, kernels: str, device: torch.device, dtype: str
+    config: ModelConfig, *, kernels: str, device: "torch.device", dtype: str
 ) -> NativeChoice:
     """Native kernels on a processor unless told otherwise; a dtype asked for by name means torch.
 
@@ -39,16 +41,27 @@ def choose_native(
         return NativeChoice(None)
     if kernels == AUTO and (device.type != "cpu" or dtype != AUTO):
         return NativeChoice(None)
-    found = find_native(kernels=None if kernels == AUTO else kernels)
-    reason = found.reason if isinstance(found, Missing) else _obstacle(config.text)
+    found = usable_kernels(config, kernels)
     if device.type != "cpu":
-        reason = f"native kernels compute on the CPU and the model is on {device}"
-    if reason is None:
-        assert isinstance(found, Native)
+        found = Missing(f"native kernels compute on the CPU and the model is on {device}")
+    if isinstance(found, Native):
         return NativeChoice(found)
     if kernels != AUTO:
-        raise EnvironmentFault(f"kernels {kernels} cannot be used: {reason}")
-    return NativeChoice(None, (f"computing with torch, which is slower: {reason}",))
+        raise EnvironmentFault(f"kernels {kernels} cannot be used: {found.reason}")
+    return NativeChoice(None, (f"computing with torch, which is slower: {found.reason}",))
+
+
+def usable_kernels(config: ModelConfig, kernels: str = AUTO) -> Native | Missing:
+    """The kernels, if they are here and compute a model of these widths.
+
+    Raises:
+        InputError: no such kernels on this processor.
+    """
+    found = find_native(kernels=None if kernels == AUTO else kernels)
+    if isinstance(found, Missing):
+        return found
+    reason = _obstacle(config.text)
+    return found if reason is None else Missing(reason)
 
 
 def drafter_obstacle(config: DrafterConfig) -> str | None:

@@ -12,14 +12,19 @@ from ..config import ModelConfig
 from ..errors import EnvironmentFault, InputError
 from ..fit.expansion import expanded_dtype
 from ..fit.machine import read_memory
+from ..fit.weights import estimate_stored_weights
 from ..kernels.cuda import CudaKernels
 from ..kernels.native import Native
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import is_plain
+from ..weights.stored_weights import stored_weights
 from .cuda_choice import CUDA, choose_cuda
 from .native_choice import AUTO, OFF, choose_native
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LEAST_SHARE = 8
+"""One part in so many of the free memory is left for keys and values, whatever the weights take."""
+
 STORED_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
@@ -68,7 +73,8 @@ def choose_placement(
         return _with_torch(checkpoint, place, dtype, found.notes)
     choice = choose_native(checkpoint.config, kernels=kernels, device=place, dtype=dtype)
     if choice.native is not None:
-        return Placement(place, torch.float32, choice.notes, choice.native)
+        placed = Placement(place, torch.float32, choice.notes, choice.native)
+        return replace(placed, notes=(*choice.notes, *_crowding(checkpoint, placed)))
     return _with_torch(checkpoint, place, dtype, choice.notes)
 
 
@@ -145,6 +151,35 @@ def free_bytes(place: torch.device) -> int:
     if place.type == "cuda":
         return int(torch.cuda.mem_get_info(place)[0])
     return read_memory().available_bytes
+
+
+def free_beside(checkpoint: Checkpoint, placement: Placement) -> int:
+    """Memory that is free beside loaded weights: the pages of those used in their file must stay in it.
+
+    Where they do not fit, an eighth of what is free: the disk is read for every token anyway.
+    """
+    free = free_bytes(placement.device)
+    if placement.device.type != "cpu":
+        return free
+    return max(free - _mapped_bytes(checkpoint, placement), free // LEAST_SHARE)
+
+
+def _crowding(checkpoint: Checkpoint, placement: Placement) -> tuple[str, ...]:
+    mapped, free = _mapped_bytes(checkpoint, placement), free_bytes(placement.device)
+    if mapped <= free:
+        return ()
+    return (
+        f"the weights take {mapped / 2**30:.1f} GiB of memory where they lie and {free / 2**30:.1f} GiB are "
+        "free: the disk is read for every token, which is slow; close other programs or take a smaller model",
+    )
+
+
+def _mapped_bytes(checkpoint: Checkpoint, placement: Placement) -> int:
+    """Of the weights, bytes that are used where they lie in their file, as `gemma4 fit` counts them."""
+    native = isinstance(placement.kernels, Native)
+    dtype = str(placement.dtype).removeprefix("torch.")
+    weights = estimate_stored_weights(stored_weights(checkpoint), dtype, native=native)
+    return weights.text_bytes + weights.media_bytes - weights.copied_bytes
 
 
 @contextmanager

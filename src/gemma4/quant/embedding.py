@@ -1,6 +1,6 @@
 """An embedding whose table stays on disk: a lookup reads the rows it needs and no more."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,15 @@ class RowTable(Protocol):
         ...
 
 
+@runtime_checkable
+class ReleasableTable(Protocol):
+    """A table in a mapped file; `weights.MappedTensor` is one."""
+
+    def let_go(self) -> None:
+        """Pages that were read leave memory."""
+        ...
+
+
 class MappedEmbedding(nn.Module):
     """Looks rows up in a table on disk, decoding them if they are quantized.
 
@@ -51,6 +60,11 @@ class MappedEmbedding(nn.Module):
             InputError: an id outside 0 … V − 1.
         """
         return self.table.rows(ids, dtype or self.dtype).to(ids.device)
+
+    def let_go(self) -> None:
+        """Pages of the file that look-ups brought into memory leave it; for who reads rows by address."""
+        if isinstance(self.table, ReleasableTable):
+            self.table.let_go()
 
     def extra_repr(self) -> str:
         """Size, for printing."""

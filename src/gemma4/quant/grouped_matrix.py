@@ -59,13 +59,8 @@ def grouped_matrix(weight: PackedWeight) -> GroupedMatrix | str:
 
     Scales of other types become bfloat16 where that changes none of them.
     """
-    columns, groups = weight.columns, weight.scale.shape[1]
-    if weight.zero_point is not None:
-        return "with zero points"
-    if weight.group_index is not None:
-        return "whose columns name their groups"
-    if columns % groups or columns // groups % COLUMNS:
-        return f"in groups of {columns // groups} columns, no multiple of {COLUMNS}"
+    if (reason := obstacle(weight)) is not None:
+        return reason
     scale = weight.scale.to(torch.bfloat16)
     if not torch.equal(scale.to(weight.scale.dtype), weight.scale):
         name = str(weight.scale.dtype).removeprefix("torch.")
@@ -73,3 +68,15 @@ def grouped_matrix(weight: PackedWeight) -> GroupedMatrix | str:
     return GroupedMatrix(
         weight=replace(weight, packed=weight.packed.contiguous(), scale=scale.contiguous())
     )
+
+
+def obstacle(weight: PackedWeight) -> str | None:
+    """What the kernels do not take of the weight, as far as shapes tell; None: nothing."""
+    columns, groups = weight.columns, weight.scale.shape[1]
+    if weight.zero_point is not None:
+        return "with zero points"
+    if weight.group_index is not None:
+        return "whose columns name their groups"
+    if columns % groups or columns // groups % COLUMNS:
+        return f"in groups of {columns // groups} columns, no multiple of {COLUMNS}"
+    return None

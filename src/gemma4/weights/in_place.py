@@ -16,6 +16,7 @@ from ..quant import (
     StoredMatrix,
     grouped_matrix,
 )
+from ..quant.grouped_matrix import obstacle
 from ..quant.w4a16 import PER_WORD
 from ..tensors.entry import Role, TensorEntry, TensorKind
 from .derived import JoinedTensor, Place
@@ -26,7 +27,7 @@ from .source import StoredTensor
 KEPT_FORMATS: Final = frozenset(
     {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}
 )
-"""Formats that the native kernels multiply as they are."""
+"""Formats that the native kernels multiply as they are; `fit.native` counts with the same."""
 
 _TOWERS: Final = frozenset({Role.VISION, Role.AUDIO, Role.PROJECTOR})
 _MATRICES: Final = frozenset({TensorKind.LINEAR, TensorKind.EMBEDDING, TensorKind.EXPERTS})
@@ -57,6 +58,41 @@ def keep_matrix(stored: StoredTensor, entry: TensorEntry) -> KeptMatrix | str:
         case JoinedTensor() if all(isinstance(part, PackedTensor) for _, part in stored.parts):
             return _join(stored)
     return ""
+
+
+def copied_bytes(
+    stored: StoredTensor, entry: TensorEntry, *, keep_media: tuple[str, ...] = ()
+) -> int | None:
+    """`keep_matrix` foretold from headers: bytes it takes anew, or None where the tensor is expanded.
+
+    Scales of W4A16 that are no bfloat16 are taken for numbers that bfloat16 holds.
+
+    Args:
+        keep_media: paths of parts for media that stay as well, their tables of positions included.
+    """
+    media = entry.role in (Role.VISION, Role.AUDIO, Role.PROJECTOR)
+    if media and not entry.name.startswith(keep_media):
+        return None
+    if entry.kind not in _MATRICES and not (media and entry.kind is TensorKind.POSITION):
+        return None
+    match stored:
+        case MappedTensor() if stored.encoding in KEPT_FORMATS:
+            return 0
+        case PackedTensor() if entry.kind is not TensorKind.EMBEDDING:
+            return _copied_scales(stored.weight)
+        case JoinedTensor() if all(isinstance(part, PackedTensor) for _, part in stored.parts):
+            parts = [part.weight for _, part in stored.parts if isinstance(part, PackedTensor)]
+            if any(_copied_scales(part) is None for part in parts):
+                return None
+            scales = sum(part.scale.numel() for part in parts) * torch.bfloat16.itemsize
+            return sum(part.packed.nbytes for part in parts) + scales
+    return None
+
+
+def _copied_scales(weight: PackedWeight) -> int | None:
+    if obstacle(weight) is not None:
+        return None
+    return 0 if weight.scale.dtype is torch.bfloat16 else weight.scale.numel() * 2
 
 
 def put_matrix(

@@ -81,6 +81,10 @@ class MappedTensor:
         blocks = found.reshape(-1, self.format.row_bytes(self.shape[-1]))
         return dequantize(blocks, self.format, dtype or torch.float32).view(shape)
 
+    def let_go(self) -> None:
+        """The file's pages leave this process's memory until they are read again; views keep theirs."""
+        self._drop_pages()
+
     def _plain(self, dtype: torch.dtype) -> Tensor:
         """The values as they lie in the file, without a copy where they are aligned."""
         aligned = self.data.ctypes.data % dtype.itemsize == 0

@@ -13,7 +13,7 @@ from ...fit.weights import estimate_stored_weights
 from ...hub.manifest import Manifest
 from ...hub.names import weights_path
 from ...hub.store import Store
-from ..stored_weights import stored_weights
+from ...kernels.native import Native
 from .candidate import Candidate
 from .request import Placing
 
@@ -61,14 +61,15 @@ def _measure(
     placing: Placing,
 ) -> Candidate:
     from ...llm.placement import choose_placement
+    from ...weights.stored_weights import stored_weights
 
     place = choose_placement(checkpoint, placing.device, placing.dtype, placing.kernels)
     dtype = str(place.dtype).removeprefix("torch.")
+    native = isinstance(place.kernels, Native)
     context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
-    job = Job(context=context, run_dtype=dtype)
-    report = estimate_fit(
-        config, estimate_stored_weights(stored_weights(checkpoint), dtype), job, machine
-    )
+    job = Job(context=context, run_dtype=dtype, native=native)
+    weights = estimate_stored_weights(stored_weights(checkpoint), dtype, native=native)
+    report = estimate_fit(config, weights, job, machine)
     gpu = (place.device.index or 0) if place.device.type == "cuda" else None
     needed, available = _limits(report, gpu)
     return Candidate(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...kernels.native import Native
+from ...quant import MappedEmbedding
 from ..batch import Batch
 from ..decoder import PADDING_ID, Decoder
 from ..decoder_layer import DecoderLayer
@@ -28,6 +29,9 @@ from .weights import weight_of
 from .workspace import Workspace
 
 FIRST_TAIL_ROWS = 16
+
+LOOKED_UP = 256
+"""Tokens after which pages of the per-layer table are let go, or in the end all of it would be in memory."""
 
 
 class NativeDecoder:
@@ -47,6 +51,7 @@ class NativeDecoder:
         self._decoder: Decoder = model.decoder
         self._storage = storage
         self._native = native
+        self._looked_up = 0
         self._build_body(tokens)
         self._build_tail(FIRST_TAIL_ROWS)
 
@@ -65,6 +70,7 @@ class NativeDecoder:
             ids = ids.index_fill(0, batch.soft_rows, PADDING_ID)
         with_body = body_pass(self._native, batch, ids)
         self._embed.run(with_body.native_pass)
+        self._let_go_table(tokens)
         if batch.soft_rows is not None and batch.soft_tokens is not None:
             self._x[batch.soft_rows] = batch.soft_tokens.float()
         if not rows:
@@ -87,6 +93,14 @@ class NativeDecoder:
             for name, seconds in program.take_seconds().items():
                 totals[name] = totals.get(name, 0.0) + seconds
         return totals
+
+    def _let_go_table(self, tokens: int) -> None:
+        """Give pages of the rows of earlier passes back to the system, whose cache keeps them as it can."""
+        self._looked_up += tokens
+        table = getattr(self._decoder, "embed_tokens_per_layer", None)
+        if self._looked_up >= LOOKED_UP and isinstance(table, MappedEmbedding):
+            self._looked_up = 0
+            table.let_go()
 
     def _build_body(self, capacity: int) -> None:
         decoder, config = self._decoder, self._decoder.config

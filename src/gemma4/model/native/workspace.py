@@ -17,7 +17,7 @@ class Workspace:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._kept: list[object] = []
-        self._floats: dict[str, Tensor] = {}
+        self._floats: dict[tuple[str, int], Tensor] = {}
         self._bytes: dict[str, Tensor] = {}
 
     def keep(self, thing: Kept) -> Kept:
@@ -34,11 +34,11 @@ class Workspace:
         return buffer
 
     def floats(self, name: str, width: int) -> Tensor:
-        """The float32 buffer [capacity, width] of this name."""
-        buffer = self._floats.get(name)
-        if buffer is None or buffer.shape[1] != width:
+        """The float32 buffer [capacity, width] of this name and width."""
+        buffer = self._floats.get((name, width))
+        if buffer is None:
             buffer = self.keep(torch.empty(self.capacity, width))
-            self._floats[name] = buffer
+            self._floats[name, width] = buffer
         return buffer
 
     def staggered(self, name: str, width: int) -> Tensor:

@@ -1,22 +1,23 @@
 """What a checkpoint at hand stores, as `fit` counts it."""
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from ..fit.weights import StoredWeights
+from ..tensors.table import tensor_table
+from .checkpoint import Checkpoint
+from .in_place import copied_bytes
 
-if TYPE_CHECKING:
-    from ..weights.checkpoint import Checkpoint
 
-
-def stored_weights(checkpoint: "Checkpoint") -> list[StoredWeights]:
+def stored_weights(checkpoint: Checkpoint) -> list[StoredWeights]:
     """Every tensor with its encoding and sizes, from the headers alone."""
+    entries = {entry.name: entry for entry in tensor_table(checkpoint.config)}
     return [
         StoredWeights(
             name=name,
             encoding=tensor.encoding,
             num_elements=prod(tensor.shape),
             nbytes=tensor.nbytes,
+            packed_copy_bytes=copied_bytes(tensor, entries[name]) if name in entries else None,
         )
         for name, tensor in checkpoint.source.tensors.items()
     ]
