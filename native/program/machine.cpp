@@ -12,7 +12,6 @@
 #include <cpuid.h>
 #endif
 #if defined(__aarch64__) && defined(__linux__)
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
 
@@ -46,7 +45,8 @@ bool runs_avx512() { return false; }
 // The dot product came in 2017.
 bool runs_neon() {
 #if defined(__aarch64__) && defined(__linux__)
-  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP, which older headers do not have
+  return (getauxval(AT_HWCAP) & kDotProduct) != 0;
 #elif defined(__aarch64__)
   return true;  // every Apple processor has the dot product
 #else
