@@ -41,6 +41,7 @@ const Kernels* avx512_fp32_kernels();
 const Kernels* avxvnni_kernels();
 const Kernels* avx2_kernels();
 const Kernels* neon_kernels();
+const Kernels* neon_2011_kernels();
 const Kernels* portable_kernels();    // always there
 
 }  // namespace gemma4

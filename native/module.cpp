@@ -43,8 +43,7 @@ Matrix matrix(Address data, int64_t rows, int64_t columns, int64_t row_bytes, Fo
 
 void check_weight(const Kernels& kernels, const Matrix& weight) {
   const bool whole = weight.columns % block_columns(weight.format) == 0;
-  const bool plain = block_columns(weight.format) == 1;
-  if (weight.rows < kernels.lanes || !whole || (plain && weight.row_bytes % 16 != 0)) {
+  if (weight.rows < kernels.lanes || !whole) {
     throw std::invalid_argument("a weight of " + std::to_string(weight.rows) + " x " + std::to_string(weight.columns) +
                                 " does not fit the kernels: at least " + std::to_string(kernels.lanes) +
                                 " rows of whole blocks");

@@ -17,5 +17,7 @@ void check_linears(const std::vector<const Kernels*>& all, Report& report);
 void check_packing(const std::vector<const Kernels*>& all, Report& report);
 void check_rows(const Kernels& kernels, Report& report);
 void check_pages(const std::vector<const Kernels*>& all, Report& report);
+void check_towers(const Kernels& kernels, Report& report);
+void check_program(Report& report);
 
 }  // namespace gemma4::check

@@ -12,6 +12,7 @@ namespace {
 constexpr int kTokens = 17;
 constexpr int kCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, kTokens};
 constexpr float kUntouched = 12345.0f;
+constexpr uint64_t kEveryMachinesBits = 0xF9A44A3709B3F8D5;  // the hash of all portable products: changes with the arithmetic only
 
 std::vector<Shape> shapes(int block_columns) {
   if (block_columns == 256) return {{16, 256, 256, 0}, {37, 768, 256, 0}, {19, 512, 256, 7}};
@@ -102,6 +103,16 @@ void compare_to_double(Weight& weight, const std::vector<float>& x, const std::v
   }
 }
 
+// FNV-1a, after Fowler, Noll and Vo, over the bits of products.
+uint64_t add_to_hash(uint64_t hash, const std::vector<float>& y) {
+  for (const float number : y) {
+    uint32_t bits;
+    std::memcpy(&bits, &number, 4);
+    hash = (hash ^ bits) * 0x100000001B3;
+  }
+  return hash;
+}
+
 // To the bit, but for the bfloat16 instruction of AVX-512, which takes numbers below 2⁻¹²⁶ for zero.
 bool same(float got, float expected, bool exact, double allowance) {
   if (exact) return std::memcmp(&got, &expected, 4) == 0;
@@ -158,6 +169,7 @@ void check_not_finite(const Kernels& kernels, const FormatLayout& layout, Case& 
 
 void check_linears(const std::vector<const Kernels*>& all, Report& report) {
   const Kernels& portable = *portable_kernels();
+  uint64_t hash = 0xCBF29CE484222325;
   for (const FormatLayout& layout : kLayouts) {
     Random random(static_cast<uint64_t>(layout.format) + 1);
     std::vector<std::unique_ptr<Case>> cases;
@@ -171,6 +183,7 @@ void check_linears(const std::vector<const Kernels*>& all, Report& report) {
         c->expected.insert(c->expected.end(), y.begin(), y.end());
       }
       compare_to_double(c->weight, c->x, c->expected, worst);
+      hash = add_to_hash(hash, c->expected);
       list.push_back(c.get());
       cases.push_back(std::move(c));
     }
@@ -181,6 +194,8 @@ void check_linears(const std::vector<const Kernels*>& all, Report& report) {
       check_not_finite(*kernels, layout, *list[1], report);
     }
   }
+  report.line(hash == kEveryMachinesBits, "%s: products with hash %016llx, %016llx on every machine", portable.name,
+              static_cast<unsigned long long>(hash), static_cast<unsigned long long>(kEveryMachinesBits));
 }
 
 }  // namespace gemma4::check

@@ -13,6 +13,8 @@ int run() {
   check_linears(all, report);
   for (const Kernels* kernels : all) check_rows(*kernels, report);
   check_pages(all, report);
+  for (const Kernels* kernels : all) check_towers(*kernels, report);
+  check_program(report);
   return report.end();
 }
 

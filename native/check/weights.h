@@ -37,7 +37,8 @@ inline uint64_t random_half(Random& random) {
   return random.below(16) == 0 ? bits : bits | static_cast<uint64_t>(3 + random.below(14)) << 10;
 }
 inline uint64_t random_bfloat(Random& random) {
-  return (random.bits() & 0x807F) | static_cast<uint64_t>(115 + random.below(14)) << 7;
+  const uint64_t bits = random.bits() & 0x807F;  // drawn first, whatever the compiler
+  return bits | static_cast<uint64_t>(115 + random.below(14)) << 7;
 }
 
 struct Shape {

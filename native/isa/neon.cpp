@@ -1,7 +1,7 @@
-// Kernels for 64-bit ARM; empty where the compiler does not build for it.
+// Kernels for 64-bit ARM with the dot product; empty where the compiler does not build for it.
 #include "kernels.h"
 
-#if defined(__aarch64__) && defined(__ARM_NEON)
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__ARM_FEATURE_DOTPROD)
 #define GEMMA4_SIMD neon
 #include "simd/neon.h"
 #include "kernels_body.h"

@@ -12,7 +12,6 @@
 #include <cpuid.h>
 #endif
 #if defined(__aarch64__) && defined(__linux__)
-#include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
 
@@ -43,9 +42,11 @@ bool runs_avx512_fp32() { return false; }
 bool runs_avx512() { return false; }
 #endif
 
+// The dot product came in 2017.
 bool runs_neon() {
 #if defined(__aarch64__) && defined(__linux__)
-  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP, which older headers do not have
+  return (getauxval(AT_HWCAP) & kDotProduct) != 0;
 #elif defined(__aarch64__)
   return true;  // every Apple processor has the dot product
 #else
@@ -65,6 +66,7 @@ std::vector<const Kernels*> supported_kernels() {
   offer(runs_avxvnni(), avxvnni_kernels());
   offer(runs_avx2(), avx2_kernels());
   offer(runs_neon(), neon_kernels());
+  offer(true, neon_2011_kernels());  // built for no processor that lacks it
   offer(true, portable_kernels());
   return found;
 }

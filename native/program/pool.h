@@ -19,7 +19,8 @@ class Pool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls job(0 … size − 1), 0 on the caller's thread; returns when all have. One caller at a time, others wait.
+  // Calls job(0 … size − 1), 0 on the caller's thread; returns when all have. One caller at a time, others wait. A job
+  // must not throw: the others would go on in what its caller has left.
   void run(const std::function<void(int)>& job);
 
   // Waits until all threads of the running job are here, calling `idle` meanwhile; the last to come calls `last`
@@ -41,6 +42,7 @@ class Pool {
 
  private:
   void work(int thread);
+  void end();
   static void pause(int spins);
 
   std::vector<std::thread> workers_;

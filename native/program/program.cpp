@@ -22,14 +22,23 @@ void Program::add(std::unique_ptr<Step> step) {
   seconds_.push_back(0.0);
 }
 
+// Here and not in the threads, where running out of memory would end the process. Left untouched: a thread brings its
+// own into memory, near its core.
+void Program::make_room() {
+  if (held_bytes_ == scratch_bytes_) return;
+  scratch_.clear();
+  held_bytes_ = -1;
+  for (int i = 0; i < pool_->size(); ++i) scratch_.emplace_back(new char[scratch_bytes_ + kAlignment]);
+  held_bytes_ = scratch_bytes_;
+}
+
 void Program::run(const Pass& pass) {
+  std::lock_guard<std::mutex> one_at_a_time(running_);
+  make_room();
   const int num_threads = pool_->size();
-  scratch_.resize(num_threads);
   next_.store(num_threads);
   pool_->run([&](int number) {
-    auto& own = scratch_[number];
-    if (static_cast<int64_t>(own.size()) < scratch_bytes_ + kAlignment) own.resize(scratch_bytes_ + kAlignment);
-    auto start = reinterpret_cast<uintptr_t>(own.data());
+    const auto start = reinterpret_cast<uintptr_t>(scratch_[number].get());
     Thread thread{number, reinterpret_cast<void*>((start + kAlignment - 1) / kAlignment * kAlignment)};
     const Step* fetched_for = nullptr;  // the weights that this thread fetches while it waits for others
     Bytes fetching{nullptr, nullptr};
@@ -67,6 +76,7 @@ void Program::run(const Pass& pass) {
 }
 
 std::map<std::string, double> Program::take_seconds() {
+  std::lock_guard<std::mutex> not_running(running_);
   std::map<std::string, double> totals;
   for (size_t i = 0; i < steps_.size(); ++i) totals[steps_[i]->name()] += seconds_[i];
   std::fill(seconds_.begin(), seconds_.end(), 0.0);

@@ -8,11 +8,15 @@
 
 #include "inline.h"
 
-namespace gemma4::neon {
+namespace gemma4::GEMMA4_SIMD {
 
+#if defined(__ARM_FEATURE_DOTPROD)
+constexpr const char* kName = "neon";
+#else
+constexpr const char* kName = "neon-2011";
+#endif
 constexpr int kLanes = 4;
 constexpr int kDotStep = 4;
-constexpr const char* kName = "neon";
 
 using Floats = float32x4_t;
 using Ints = int32x4_t;
@@ -160,4 +164,4 @@ GEMMA4_INLINE Floats low_half(Bytes a) { return vcvt_f32_f16(vreinterpret_f16_s1
 
 GEMMA4_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-}  // namespace gemma4::neon
+}  // namespace gemma4::GEMMA4_SIMD

@@ -6,7 +6,9 @@ namespace gemma4 {
 
 Routing::Routing(int64_t experts_, int64_t k, int64_t max_tokens)
     : num_experts(experts_), top_k(k), chosen(max_tokens * k), weights(max_tokens * k), slots(max_tokens * k),
-      tokens(max_tokens * k), experts(max_tokens * k), offsets(experts_ + 1) {}
+      tokens(max_tokens * k), experts(max_tokens * k), offsets(experts_ + 1), next(experts_) {
+  active.reserve(experts_);  // a step must not throw
+}
 
 void RouteStep::row(const Pass&, int64_t t, Thread& thread) const {
   const int64_t num_experts = routing_->num_experts, k = routing_->top_k;
@@ -38,9 +40,9 @@ void SortStep::run(const Pass& pass, int, Claim, Thread&) const {
     if (r.offsets[e + 1]) r.active.push_back(static_cast<int32_t>(e));
     r.offsets[e + 1] += r.offsets[e];
   }
-  std::vector<int64_t> next(r.offsets.begin(), r.offsets.end() - 1);
+  std::copy(r.offsets.begin(), r.offsets.end() - 1, r.next.begin());
   for (int64_t i = 0; i < total; ++i) {
-    const int64_t slot = next[r.chosen[i]]++;
+    const int64_t slot = r.next[r.chosen[i]]++;
     r.slots[i] = static_cast<int32_t>(slot);
     r.tokens[slot] = static_cast<int32_t>(i / r.top_k);
     r.experts[slot] = r.chosen[i];

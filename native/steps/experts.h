@@ -19,6 +19,7 @@ struct Routing {
   std::vector<int32_t> experts;  // [slots]
   std::vector<int64_t> offsets;  // [E + 1], first slot of each expert
   std::vector<int32_t> active;   // experts that have tokens
+  std::vector<int64_t> next;     // [E], the next free slot of each expert while they are ordered
 
   Routing(int64_t num_experts, int64_t top_k, int64_t max_tokens);
 };

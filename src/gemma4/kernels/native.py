@@ -10,7 +10,10 @@ import psutil
 
 from ..errors import InputError
 
-REBUILD = "install a C++ compiler and reinstall gemma4 (`pip install --force-reinstall gemma4`)"
+REBUILD = (
+    "install a C++ compiler and reinstall gemma4 from its folder "
+    "(`pip install --force-reinstall --no-deps --no-cache-dir .`)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def find_native(*, kernels: str | None = None, num_threads: int | None = None) -
     """Find the kernels; the best that the processor runs, if not told otherwise.
 
     Args:
-        kernels: `avx512-vnni`, `avx2`, `neon`, `portable`.
+        kernels: `avx512-vnni`, `avx2`, `neon`, `portable` and their variants for older processors.
         num_threads: None takes the cores that this process may use.
 
     Raises:
