@@ -131,7 +131,8 @@ def test_what_a_model_does_not_hold_is_refused() -> None:
 
 
 def test_streams_that_cannot_run_together_are_no_measurement() -> None:
-    driver = Driver(engine=tiny(context=256).streams.engine)
+    engine = open_engine(random_model("12b"), Limits(context=256), num_pages=(8, 8))
+    driver = Driver(engine=engine)
     prompts = [random_prompt(0, 200, 512, seed=seed) for seed in (1, 2)]
     with pytest.raises(InputError, match="2 streams behind 200 tokens made 4 tokens in 4 steps"):
         driver.time_steps(prompts, 4)

@@ -94,7 +94,7 @@ class Scheduler:
             self.waiting.remove(request)
         elif request.state is RequestState.RUNNING:
             self.running.remove(request)
-            self._cache.close(request.table)
+            self._release(request)
         request.state = state
 
     def check(self) -> None:
@@ -146,11 +146,16 @@ class Scheduler:
     def _preempt(self, request: Request) -> None:
         assert request is self.running[-1]
         self.running.pop()
-        self._cache.close(request.table)
+        self._release(request)
         request.state = RequestState.WAITING
         request.preemptions += 1
         self.preemptions += 1
         self.waiting.appendleft(request)
+
+    def _release(self, request: Request) -> None:
+        """Take back its pages; those at its end are the likeliest to be wanted again."""
+        self._cache.keep(request.page_keys(request.table.length // PAGE_TOKENS))
+        self._cache.close(request.table)
 
     def _admit(self) -> bool:
         """Let the first in line run if all its ids find pages beside what the others still need."""

@@ -6,7 +6,7 @@ import typer
 
 from ...errors import InputError
 from ..output import JsonOption, NoColorOption, QuietOption
-from ..run.flags import DeviceOption, DtypeOption, KernelsOption
+from ..run.flags import DeviceOption, DtypeOption, KernelsOption, KvMemoryOption, bytes_of
 from ..session import session_of
 
 PromptOption = Annotated[
@@ -47,6 +47,7 @@ def bench(
     rounds: RoundsOption = 5,
     profile: ProfileOption = False,
     kv_dtype: KvDtypeOption = "auto",
+    kv_memory: KvMemoryOption = None,
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
@@ -89,6 +90,7 @@ def bench(
         dtype=dtype,
         kernels=kernels,
         kv_dtype=kv_dtype,
+        kv_memory=bytes_of(kv_memory),
         profiles=profile,
     )
     if not carry_out(session, out, request):

@@ -14,6 +14,7 @@ from .flags import (
     HideThinkingOption,
     ImageOption,
     KernelsOption,
+    KvMemoryOption,
     MaxTokensOption,
     ModelOption,
     NoStreamOption,
@@ -28,6 +29,7 @@ from .flags import (
     VerboseOption,
     VideoOption,
     WordsArgument,
+    bytes_of,
 )
 
 
@@ -49,6 +51,7 @@ def run(
     max_tokens: MaxTokensOption = None,
     option: SettingOption = None,
     ctx: ContextOption = None,
+    kv_memory: KvMemoryOption = None,
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
@@ -87,7 +90,14 @@ def run(
     manner = Manner(
         system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
     )
-    placing = Placing(context=ctx, dtype=dtype, device=device, kernels=kernels, drafter=drafter)
+    placing = Placing(
+        context=ctx,
+        kv_memory=bytes_of(kv_memory),
+        dtype=dtype,
+        device=device,
+        kernels=kernels,
+        drafter=drafter,
+    )
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
     out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
     carry_out(session, out, question, manner, placing, view)

@@ -35,9 +35,14 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
-    """Where and in what dtype the model runs, how many tokens it may hold, and what guesses ahead."""
+    """Where and in what dtype the model runs, how many tokens it may hold, and what guesses ahead.
+
+    Attributes:
+        kv_memory: bytes that keys and values may take.
+    """
 
     context: int | None = None
+    kv_memory: int | None = None
     dtype: str = "auto"
     device: str = "auto"
     kernels: str = "auto"
