@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .draft_costs import DraftCosts
+
 FOLLOW = 0.2  # weight of the newest pass in the speed of the moment
 LEARN = 0.05  # and in what its rows cost; more among the first twenty
 LEAST_PLAIN = 2  # measurements of a pass without drafts before any comparison
@@ -21,7 +23,7 @@ OFTEST, SELDOMEST = 4, 64  # passes with drafts for each plain one: at first, an
 
 
 class Costs:
-    """Seconds of a pass by its rows, and of one drafted token for all requests together."""
+    """Seconds of a pass by its rows, and of drafts by their longest and by their tokens in all."""
 
     def __init__(self) -> None:
         self._level = 0.0  # logarithms of seconds
@@ -29,7 +31,7 @@ class Costs:
         self._counts: dict[int, int] = {}
         self._fitted: tuple[list[int], list[float]] = [], []  # rows ascending, and their offsets
         self._since_plain = 0
-        self._draft_seconds, self._drafts = 0.0, 0
+        self._drafts = DraftCosts()
 
     def record_pass(self, rows: int, seconds: float, *, plain: bool) -> None:
         """Take a pass over so many rows that read no prompt; `plain` had no drafts."""
@@ -47,11 +49,9 @@ class Costs:
             self._level += FOLLOW * error
         self._fitted = _never_falling(self._offsets, self._counts)
 
-    def record_draft(self, steps: int, seconds: float) -> None:
-        """Drafts of `steps` tokens, of all requests side by side."""
-        self._drafts += 1
-        weight = max(FOLLOW, 1 / self._drafts)
-        self._draft_seconds += weight * (seconds / steps - self._draft_seconds)
+    def record_draft(self, steps: int, tokens: int, seconds: float) -> None:
+        """Drafts of all requests side by side, the longest of so many steps, of so many tokens in all."""
+        self._drafts.record(steps, tokens, seconds)
 
     def has_plain(self, rows: int) -> bool:
         """Whether plain passes of so many rows were measured often enough to compare others with."""
@@ -75,9 +75,9 @@ class Costs:
             return seconds[-1] + slope * (rows - known[-1])
         return float(np.interp(rows, known, seconds))
 
-    def of_draft(self, steps: int) -> float:
-        """Seconds of drafting so many tokens, 0 while unknown."""
-        return self._draft_seconds * steps
+    def of_draft(self, steps: int, tokens: int) -> float:
+        """Seconds of drafts, 0 while unknown."""
+        return self._drafts.of(steps, tokens)
 
 
 def _never_falling(

@@ -55,7 +55,7 @@ class Speculator:
             self._failure = f"drafting failed: {type(error).__name__}: {first_line}"
             return {}
         self._draft_seconds = self._clock() - started
-        self._costs.record_draft(max(counts), self._draft_seconds)
+        self._costs.record_draft(max(counts), sum(counts), self._draft_seconds)
         return {request.number: ids for request, ids in zip(requests, drafts, strict=True) if ids}
 
     def learn(self, passed: Sequence[Passed], *, seconds: float | None) -> None:
