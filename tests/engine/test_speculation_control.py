@@ -251,7 +251,9 @@ def test_a_plan_is_the_best_of_all_plans(seed: int) -> None:
 
     def rate(counts: tuple[int, ...]) -> float:
         expected = 3 + sum(sum(row[:count]) for row, count in zip(rows, counts, strict=True))
-        return expected / (costs.of_pass(3 + sum(counts)) + costs.of_draft(max(counts), sum(counts)))
+        return expected / (
+            costs.of_pass(3 + sum(counts)) + costs.of_draft(max(counts), sum(counts))
+        )
 
     best = max(map(rate, itertools.product(range(4), repeat=3)))
     found = rate(tuple(plan_counts(rows, costs)))

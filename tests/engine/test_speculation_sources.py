@@ -105,6 +105,7 @@ def test_drafts_of_a_batch_are_those_of_the_reference(
                 guess=lambda logits, _ahead: int(logits.argmax()),
             )
         )
+
     def count_rows(_drafter: object, inputs: tuple[torch.Tensor, ...]) -> None:
         nonlocal rows_run
         rows_run += inputs[0].shape[0]

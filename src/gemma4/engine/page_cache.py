@@ -90,7 +90,9 @@ class PageCache:
     def _last_missing(self, keys: list[bytes], count: int) -> Iterator[int]:
         """For each group the last page of the window behind so many pages that it lacks, or −1."""
         for group, pool in zip(self.groups, self.pools, strict=True):
-            first = first_kept_block(group, count * PAGE_TOKENS) if group.window is not None else count
+            first = (
+                first_kept_block(group, count * PAGE_TOKENS) if group.window is not None else count
+            )
             lacked = (
                 block
                 for block in range(count - 1, first - 1, -1)
@@ -101,6 +103,8 @@ class PageCache:
     def reserve(self, table: PageTable, end: int) -> bool:
         """Give a table room for tokens up to `end`, in every group or in none."""
         wanted = blocks_of(end) - table.num_blocks
+        if wanted <= 0:
+            return True
         if any(pool.num_available < wanted for pool in self.pools):
             return False
         for pool, pages in zip(self.pools, table.pages, strict=True):
@@ -115,6 +119,8 @@ class PageCache:
         """
         before, table.length = table.length, length
         assert before <= length <= table.num_blocks * PAGE_TOKENS
+        if before == length:
+            return
         for group, pool, pages in zip(self.groups, self.pools, table.pages, strict=True):
             for block in range(before // PAGE_TOKENS, length // PAGE_TOKENS):
                 pool.publish(pages[block], keys[block])

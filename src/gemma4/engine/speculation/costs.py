@@ -8,9 +8,8 @@ More rows never cost less: measurements that say so are averaged.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
-
-import numpy as np
 
 from .draft_costs import DraftCosts
 
@@ -29,7 +28,10 @@ class Costs:
         self._level = 0.0  # logarithms of seconds
         self._offsets: dict[int, float] = {}
         self._counts: dict[int, int] = {}
-        self._fitted: tuple[list[int], list[float]] = [], []  # rows ascending, and their offsets
+        self._seconds: tuple[list[int], list[float]] = (
+            [],
+            [],
+        )  # rows ascending, and of a pass over them
         self._since_plain = 0
         self._drafts = DraftCosts()
 
@@ -47,7 +49,8 @@ class Costs:
             error = min(max(error, -OUTLIER), OUTLIER)
             self._offsets[rows] += max(LEARN, 1 / count) * error
             self._level += FOLLOW * error
-        self._fitted = _never_falling(self._offsets, self._counts)
+        known, offsets = _never_falling(self._offsets, self._counts)
+        self._seconds = known, [math.exp(self._level + offset) for offset in offsets]
 
     def record_draft(self, steps: int, tokens: int, seconds: float) -> None:
         """Drafts of all requests side by side, the longest of so many steps, of so many tokens in all."""
@@ -68,12 +71,16 @@ class Costs:
         Behind the last measured number of rows the line goes on, and is level if there is but one: a
         first attempt shows what is true.
         """
-        known, offsets = self._fitted
-        seconds = [math.exp(self._level + offset) for offset in offsets]
-        if rows > known[-1] and len(known) > 1:
-            slope = (seconds[-1] - seconds[-2]) / (known[-1] - known[-2])
+        known, seconds = self._seconds
+        behind = bisect_left(known, rows)
+        if behind == len(known):
+            slope = (seconds[-1] - seconds[-2]) / (known[-1] - known[-2]) if behind > 1 else 0.0
             return seconds[-1] + slope * (rows - known[-1])
-        return float(np.interp(rows, known, seconds))
+        if not behind or known[behind] == rows:
+            return seconds[behind]
+        low, high = known[behind - 1], known[behind]
+        share = (rows - low) / (high - low)
+        return seconds[behind - 1] + share * (seconds[behind] - seconds[behind - 1])
 
     def of_draft(self, steps: int, tokens: int) -> float:
         """Seconds of drafts, 0 while unknown."""

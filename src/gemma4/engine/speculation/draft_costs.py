@@ -8,7 +8,9 @@ from typing import Final
 
 FORGET: Final = 0.9  # weight of what was measured one draft earlier
 LEAN: Final = 0.5  # the share of a step's time that is the tokens' where nothing tells them apart
-TRUST: Final = 0.02  # how much measurements must differ in shape before that is left, in their own units
+TRUST: Final = (
+    0.02  # how much measurements must differ in shape before that is left, in their own units
+)
 
 
 class DraftCosts:
@@ -49,7 +51,9 @@ class DraftCosts:
         if not self._steps_steps:
             return 0.0, 0.0
         across = self._steps_steps * self._tokens_tokens
-        apart = across - self._steps_tokens**2  # 0 where tokens were always the same multiple of steps
+        apart = (
+            across - self._steps_tokens**2
+        )  # 0 where tokens were always the same multiple of steps
         if apart < TRUST * across:
             each = self._steps_seconds / (
                 (1 - LEAN) * self._steps_steps + LEAN * self._steps_tokens

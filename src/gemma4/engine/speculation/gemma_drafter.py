@@ -55,7 +55,9 @@ class GemmaDrafter:
         order = sorted(range(len(tips)), key=lambda i: -counts[i])
         asked = [i for i in order if counts[i]]
         if asked:
-            self._draft([tips[i] for i in asked], [counts[i] for i in asked], [drafts[i] for i in asked])
+            self._draft(
+                [tips[i] for i in asked], [counts[i] for i in asked], [drafts[i] for i in asked]
+            )
         return [tuple(draft) for draft in drafts]
 
     def _draft(
