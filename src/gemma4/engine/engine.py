@@ -198,6 +198,9 @@ class Engine:
     def check(self) -> None:
         """Every part is sound."""
         self._scheduler.check()
+        assert not self._passed, "a pass was not learnt of"
+        if self._drafting is not None:
+            self._drafting.check()
 
     def _propose(self) -> Mapping[int, tuple[int, ...]]:
         """Drafts by request number, none longer than the answer may still be."""

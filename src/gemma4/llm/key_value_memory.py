@@ -160,7 +160,7 @@ def _plan(
     pages = plan_pages(groups, context=tokens, max_requests=max_requests)
     num_bytes = plan_bytes(groups, pages, dtype)
     crowd = (
-        f"keys and values of all requests have room for {tokens:,} tokens in {num_bytes / 2**30:.1f} GiB: "
+        f"keys and values of all requests have room for {tokens:,} tokens in {num_bytes / 2**20:,.0f} MiB: "
         f"{max_requests} requests of the whole context of {context:,} would wait for each other; "
         "kv_memory gives more"
     )

@@ -6,7 +6,7 @@ import typer
 
 from ...errors import InputError
 from ..output import JsonOption, NoColorOption, QuietOption
-from ..run.flags import DeviceOption, DtypeOption, KernelsOption, KvMemoryOption, bytes_of
+from ..run.flags import DeviceOption, DtypeOption, KernelsOption
 from ..session import session_of
 
 PromptOption = Annotated[
@@ -30,6 +30,14 @@ RoundsOption = Annotated[
 ]
 KvDtypeOption = Annotated[
     str, typer.Option("--kv-dtype", help="Of keys and values: float32, bfloat16, float16, int8.")
+]
+KvMemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--kv-memory",
+        metavar="GB",
+        help="Of keys and values of all streams; default: what they need, up to half of what is free.",
+    ),
 ]
 ProfileOption = Annotated[
     bool, typer.Option("--profile", help="Also the time in each kind of the kernels' steps.")
@@ -90,7 +98,7 @@ def bench(
         dtype=dtype,
         kernels=kernels,
         kv_dtype=kv_dtype,
-        kv_memory=bytes_of(kv_memory),
+        kv_memory=None if kv_memory is None else int(kv_memory * 1e9),
         profiles=profile,
     )
     if not carry_out(session, out, request):

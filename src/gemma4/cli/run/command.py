@@ -14,7 +14,6 @@ from .flags import (
     HideThinkingOption,
     ImageOption,
     KernelsOption,
-    KvMemoryOption,
     MaxTokensOption,
     ModelOption,
     NoStreamOption,
@@ -29,7 +28,6 @@ from .flags import (
     VerboseOption,
     VideoOption,
     WordsArgument,
-    bytes_of,
 )
 
 
@@ -51,7 +49,6 @@ def run(
     max_tokens: MaxTokensOption = None,
     option: SettingOption = None,
     ctx: ContextOption = None,
-    kv_memory: KvMemoryOption = None,
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
@@ -90,14 +87,7 @@ def run(
     manner = Manner(
         system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
     )
-    placing = Placing(
-        context=ctx,
-        kv_memory=bytes_of(kv_memory),
-        dtype=dtype,
-        device=device,
-        kernels=kernels,
-        drafter=drafter,
-    )
+    placing = Placing(context=ctx, dtype=dtype, device=device, kernels=kernels, drafter=drafter)
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
     out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
     carry_out(session, out, question, manner, placing, view)

@@ -60,14 +60,6 @@ ContextOption = Annotated[
     int | None,
     typer.Option("--ctx", help="Tokens that prompt and answer may have together; default: all."),
 ]
-KvMemoryOption = Annotated[
-    float | None,
-    typer.Option(
-        "--kv-memory",
-        metavar="GB",
-        help="Memory for keys and values; default: what --ctx needs, else half of what is free.",
-    ),
-]
 DtypeOption = Annotated[
     str, typer.Option("--dtype", help="float32, bfloat16, float16; auto: as the weights are.")
 ]
@@ -102,8 +94,3 @@ VerboseOption = Annotated[
 NoStreamOption = Annotated[
     bool, typer.Option("--no-stream", help="Print the answer when it is whole.")
 ]
-
-
-def bytes_of(gigabytes: float | None) -> int | None:
-    """A size as options give it, in bytes."""
-    return None if gigabytes is None else int(gigabytes * 1e9)

@@ -122,7 +122,6 @@ def load_chosen(chosen: ChosenModel, store: Store, placing: Placing) -> "LLM":
         dtype=placing.dtype,
         kernels=placing.kernels,
         context=placing.context,
-        kv_memory=placing.kv_memory,
         max_requests=1,
         drafter=None if placing.drafter == "none" else placing.drafter,
         store=store.root,

@@ -35,14 +35,9 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
-    """Where and in what dtype the model runs, how many tokens it may hold, and what guesses ahead.
-
-    Attributes:
-        kv_memory: bytes that keys and values may take.
-    """
+    """Where and in what dtype the model runs, how many tokens it may hold, and what guesses ahead."""
 
     context: int | None = None
-    kv_memory: int | None = None
     dtype: str = "auto"
     device: str = "auto"
     kernels: str = "auto"

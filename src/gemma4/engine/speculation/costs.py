@@ -86,6 +86,14 @@ class Costs:
         """Seconds of drafts, 0 while unknown."""
         return self._drafts.of(steps, tokens)
 
+    def check(self) -> None:
+        """Every number of rows that was measured costs something, and more rows never less."""
+        known, seconds = self._seconds
+        assert known == sorted(self._offsets) == sorted(self._counts)
+        assert all(value > 0.0 for value in seconds)
+        assert seconds == sorted(seconds), "more rows cost less"
+        self._drafts.check()
+
 
 def _never_falling(
     offsets: Mapping[int, float], counts: Mapping[int, int]

@@ -60,6 +60,10 @@ class GemmaDrafter:
             )
         return [tuple(draft) for draft in drafts]
 
+    def check(self) -> None:
+        """What was built for kernels runs on them."""
+        assert self._program is None or self._native is not None
+
     def _draft(
         self, tips: Sequence[Tip], counts: Sequence[int], drafts: Sequence[list[int]]
     ) -> None:

@@ -82,6 +82,12 @@ class Speculator:
         if state is not None:
             request.speculation = self._report(state)
 
+    def check(self) -> None:
+        """What is known of each request is sound, and so are the costs."""
+        for state in self._states.values():
+            state.check()
+        self._costs.check()
+
     def _plan(self, requests: Sequence[Request]) -> list[int]:
         """Tokens to draft for each; none where plain passes of as many requests must be timed first."""
         if not self._costs.is_current(len(requests)):
