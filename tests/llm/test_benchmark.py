@@ -121,6 +121,16 @@ def test_an_interrupted_measurement_keeps_its_whole_rounds() -> None:
     assert [len(measured.rounds) for measured in benchmark.measured] == [2]
 
 
+def test_the_context_of_a_plan_is_that_of_one_stream() -> None:
+    """So many tokens for each of the streams are what all of them need."""
+    plan = Plan(prompt=64, steps=16, depths=(100,), streams=(1, 4), rounds=1)
+    assert plan.context < 2 * Plan(prompt=0, steps=16, depths=(100,), streams=(1,)).context
+    llm = tiny(context=plan.context, streams=4)
+    assert (llm.info.context, llm.info.kv_tokens) == (plan.context, 4 * plan.context)
+    *_, four = Benchmark(llm, plan, clock=TickingClock()).run()
+    assert four.tokens_per_second == 4 * 16 / 0.5
+
+
 def test_what_a_model_does_not_hold_is_refused() -> None:
     plan = Plan(depths=(2000,))
     with pytest.raises(ContextError, match=r"a depth of 2000 .* the model holds 1024") as caught:
