@@ -19,6 +19,7 @@ class DraftCosts:
     def __init__(self) -> None:
         self._steps_steps = self._steps_tokens = self._tokens_tokens = 0.0
         self._steps_seconds = self._tokens_seconds = 0.0
+        self._each = (0.0, 0.0)  # seconds of a step and of a token
 
     def record(self, steps: int, tokens: int, seconds: float) -> None:
         """Take drafts of so many steps and tokens, each of which made at most one token a step."""
@@ -37,19 +38,18 @@ class DraftCosts:
             self._steps_seconds,
             self._tokens_seconds,
         ) = (FORGET * before + new for before, new in sums)
+        self._each = self._fit()
 
     def of(self, steps: int, tokens: int) -> float:
         """Seconds that such drafts take; 0 before any was measured."""
-        each_step, each_token = self._fit()
+        each_step, each_token = self._each
         return each_step * steps + each_token * tokens
 
     def check(self) -> None:
         """Both numbers are seconds."""
-        assert min(self._fit()) >= 0.0
+        assert min(self._each) >= 0.0
 
     def _fit(self) -> tuple[float, float]:
-        if not self._steps_steps:
-            return 0.0, 0.0
         across = self._steps_steps * self._tokens_tokens
         apart = (
             across - self._steps_tokens**2
