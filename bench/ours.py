@@ -39,7 +39,7 @@ QUESTION_TEXT = "Why is the sky blue?"
 
 
 def open_driver(model: Path, *, context: int, streams: int = 1) -> Driver:
-    """A model as `gemma4.load` gives it, guessing nothing; `context`: tokens of all streams together."""
+    """A model as `gemma4.load` gives it, guessing nothing; `context`: tokens of each stream."""
     llm = gemma4.load(model, device="cpu", context=context, max_requests=streams, drafter=None)
     return Driver(engine=llm.streams.engine)
 
@@ -55,7 +55,7 @@ def measure_prefill(report: Report, model: Path, rounds: int) -> None:
 
 def measure_decode(report: Report, model: Path, rounds: int, streams: int = 1) -> None:
     """Streams together, behind two lengths of prompt."""
-    driver = open_driver(model, context=1024 * streams, streams=streams)
+    driver = open_driver(model, context=1024, streams=streams)
     steps = STEPS if streams == 1 else STEPS // 2
     metrics = {"decode_1": PROMPT, "decode_1_short": SHORT}
     if streams > 1:

@@ -129,8 +129,8 @@ def interrupting(*, at: tuple[str, int]):
     [
         (
             ("--depth", "9000"),
-            "a depth of 9000 and what is measured behind it, 1 at once, need a context of 9152 tokens and "
-            "the model holds 8192; give a smaller depth or fewer at once",
+            "a depth of 9000 and what is measured behind it need a context of 9152 tokens and the model "
+            "holds 8192; give a smaller depth, or measure less behind it",
         ),
         (("--depth", "0,x"), "--depth 'x' is no number; give numbers by commas, as in 1,2,4"),
         (("--concurrency", "0"), "concurrency 0 is too little; give 1 or more"),

@@ -170,3 +170,22 @@ def test_a_prefix_never_ends_inside_a_picture_that_is_seen_both_ways() -> None:
     requests = [run(engine, [other])[1][0] for _ in range(2)]
     assert [request.num_prompt for request in requests] == [63, 63]
     assert [request.cached_tokens for request in requests] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_turn_without_the_first_ones_thought_goes_on_at_the_prompt(kind: str) -> None:
+    """Eight sliding pages, and a thought of 300 tokens that left the prompt's window forty windows behind."""
+    model = loaded(kind)
+    limits = Limits(context=640, max_requests=1, prefill_chunk=64)
+    engine = open_engine(model, limits, num_pages=(8, 20))
+    first = engine_prompt(model, text_prompt(200, seed=7))
+    thinks = replace(GREEDY, max_tokens=320, loop_guard=False)
+    request = engine.submit(engine.prepare(first, thinks))
+    while not engine.is_idle:
+        engine.step()
+        engine.check()
+    answer = request.ids[-20:]  # the thought before it is left out
+    second = Prompt(ids=torch.cat((first.ids, torch.tensor([*answer, 5, 6, 7]))))
+    found, [follower] = run(engine, [second])
+    assert follower.cached_tokens == 192  # every whole page of the first prompt
+    assert_same(found, alone(kind, [second]))

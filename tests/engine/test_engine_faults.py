@@ -75,6 +75,44 @@ def test_an_abort_frees_pages_at_once_in_every_phase(phase: str) -> None:
     engine.check()
 
 
+@pytest.mark.parametrize("pages", [(10, 10), (40, 13)])
+def test_eight_that_fit_alone_and_not_together_are_all_answered(pages: tuple[int, int]) -> None:
+    """Pages for one request of the whole context, or for little more: none is refused, none is lost."""
+    limits = Limits(context=320, max_requests=8, prefill_chunk=64)
+    engine = fake_engine(pages, limits)
+    assert engine.tokens_together >= limits.context
+    prompts = [ids_of(200 + 13 * n, seed=n) for n in range(8)]
+    requests = []
+    for ids in prompts:  # as people come, while others are answered
+        requests.append(submit(engine, ids, budget=320))
+        for _ in range(5):
+            engine.step()
+            engine.check()
+    finish(engine)
+    for request, ids in zip(requests, prompts, strict=True):
+        assert request.state is RequestState.FINISHED
+        assert answer_of(request) == expected_answer(ids, 320 - len(ids))
+    assert engine.counters.preemptions or engine.counters.running == 0
+    assert engine.counters.faults == 0
+
+
+def test_a_refusal_disturbs_nobody_who_runs() -> None:
+    """What can never fit is told so at once, with the numbers, while others go on."""
+    engine = fake_engine((14, 8), LIMITS)
+    running = [submit(engine, ids_of(60, seed=n), budget=30) for n in range(2)]
+    for _ in range(6):
+        engine.step()
+    with pytest.raises(ContextError, match=r"need 10 pages .* in full layers and there are 8"):
+        submit(engine, ids_of(200), budget=100)
+    with pytest.raises(ContextError, match=r"holds 400 of one request \(pages hold 256 of all"):
+        submit(engine, ids_of(500))
+    engine.check()
+    finish(engine)
+    for n, request in enumerate(running):
+        assert answer_of(request) == expected_answer(ids_of(60, seed=n), 30)
+        assert request.preemptions == 0
+
+
 def test_out_of_pages_requests_queue_and_all_are_answered() -> None:
     engine = fake_engine((10, 10), LIMITS)
     requests = [submit(engine, ids_of(200, seed=n), budget=60) for n in range(5)]

@@ -2,17 +2,20 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 import torch
 from fake_forward import VOCAB, expected_answer, fake_engine
 
+from gemma4.engine.drafting import Passed
 from gemma4.engine.engine import Engine
 from gemma4.engine.limits import Limits
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.request import Request, RequestState
 from gemma4.engine.sampling import Sampling
 from gemma4.errors import EnvironmentFault, SamplingError
+from gemma4.model.paged_kv import PagedKV
 
 STEPS = 10_000
 LIMITS = Limits(context=400, max_requests=6, prefill_chunk=48, max_waiting=8)
@@ -99,12 +102,54 @@ class Crowd:
         return [self._random.randrange(VOCAB) for _ in range(count)]
 
 
+class Rumours:
+    """Drafts of random lengths, some right, for some requests."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.known: set[int] = set()
+        self.accepted = 0
+
+    def propose(self, requests: Sequence[Request], kv: PagedKV) -> dict[int, list[int]]:
+        assert {request.number for request in requests} <= self.known
+        kv.check()
+        return {
+            request.number: [
+                token if self._random.random() < 0.8 else (token + 1) % VOCAB
+                for token in expected_answer(request.ids, self._random.randrange(1, 7))
+            ]
+            for request in requests
+            if self._random.random() < 0.7
+        }
+
+    def learn(self, passed: Sequence[Passed], *, seconds: float | None) -> None:
+        del seconds
+        self.known |= {one.request.number for one in passed}
+        self.accepted += sum(len(one.chosen) > 1 for one in passed)
+
+    def forget(self, request: Request) -> None:
+        self.known.discard(request.number)
+
+    def check(self) -> None:
+        """Its crowd looks."""
+
+
 @pytest.mark.parametrize(
-    ("num_pages", "steps"), [((14, 14), STEPS), ((9, 30), STEPS // 5), ((200, 200), STEPS // 5)]
+    ("num_pages", "steps", "drafts"),
+    [
+        ((14, 14), STEPS, False),
+        ((9, 30), STEPS // 5, False),
+        ((200, 200), STEPS // 5, False),
+        ((14, 14), STEPS // 2, True),
+        ((200, 200), STEPS // 5, True),
+    ],
 )
-def test_nothing_breaks_over_ten_thousand_steps(num_pages: tuple[int, int], steps: int) -> None:
-    """Few pages, so that requests are preempted; few sliding ones; and enough."""
-    engine = fake_engine(num_pages, LIMITS)
+def test_nothing_breaks_over_ten_thousand_steps(
+    num_pages: tuple[int, int], steps: int, drafts: bool
+) -> None:
+    """Few pages, so that requests are preempted; few sliding ones; and enough. Also while drafts are made."""
+    rumours = Rumours(seed=steps) if drafts else None
+    engine = fake_engine(num_pages, LIMITS, drafting=rumours)
     crowd = Crowd(engine, seed=sum(num_pages))
     for _ in range(steps):
         crowd.act()
@@ -114,10 +159,13 @@ def test_nothing_breaks_over_ten_thousand_steps(num_pages: tuple[int, int], step
     assert (
         min(crowd.ends[end] for end in ("finished", "aborted", "failed", "cached")) > steps // 200
     )
-    assert (counters.preemptions > steps // 200) == (num_pages != (200, 200))
+    assert (counters.preemptions > steps // 400) == (num_pages != (200, 200))
     assert counters.faults == 0
     while not engine.is_idle:
         crowd.step()
     engine.check()
     assert engine.counters.pages_held == (0, 0)
     assert not crowd.open
+    if rumours is not None:
+        assert not rumours.known
+        assert rumours.accepted > steps // 10

@@ -15,9 +15,9 @@ from gemma4.model.page_table import NO_PAGE, PageTable
 KEYS = [bytes([n]) for n in range(6)]
 
 
-@given(st.lists(st.tuples(st.sampled_from("arpl"), st.integers(0, 20), st.sampled_from(KEYS))))
+@given(st.lists(st.tuples(st.sampled_from("arplf"), st.integers(0, 20), st.sampled_from(KEYS))))
 def test_any_order_of_operations_keeps_a_pool_sound(operations) -> None:
-    """Against a list of holds: allocate, release, publish, look up and retain."""
+    """Against a list of holds: allocate, release, publish, look up and retain, prefer."""
     pool, holds = PagePool(5), []
     for name, number, key in operations:
         if name == "a" and pool.num_available:
@@ -31,6 +31,8 @@ def test_any_order_of_operations_keeps_a_pool_sound(operations) -> None:
         elif name == "l" and (page := pool.lookup(key)) is not None:
             pool.retain(page)
             holds.append(page)
+        elif name == "f" and (page := pool.lookup(key)) is not None:
+            pool.prefer(page)
         pool.check()
         assert pool.num_held == len(set(holds))
         assert pool.num_available == 5 - len(set(holds))
@@ -53,6 +55,29 @@ def test_the_longest_unused_page_goes_first_and_free_ones_before() -> None:
     assert [pool.lookup(key) for key in KEYS[:3]] == [None] * 3
     with pytest.raises(AssertionError, match="no page is available"):
         pool.allocate()
+
+
+def test_preferred_pages_go_last_and_only_half_are() -> None:
+    pool = PagePool(6)
+    pages = [pool.allocate() for _ in range(6)]
+    for page, key in zip(pages, KEYS, strict=True):
+        pool.publish(page, key)
+    pool.prefer(pages[0])  # while it is held
+    for page in pages[:4]:
+        pool.release(page)
+    pool.prefer(pages[1])  # and when it is only remembered
+    pool.prefer(pages[0])  # now the latest of the preferred
+    for page in pages[4:]:
+        pool.prefer(page)
+        pool.release(page)
+        pool.check()
+    # Four are preferred and three may be: the longest unused of them is like any other, and the latest.
+    order = [pages[2], pages[3], pages[1], pages[0], pages[4], pages[5]]
+    assert [pool.allocate() for _ in range(6)] == order
+    pool.check()
+    for page in pages:
+        pool.release(page)
+    assert pool.num_cached == 0  # what was preferred is forgotten with its key
 
 
 def test_memory_that_was_never_touched_stays_so() -> None:
@@ -150,6 +175,56 @@ def test_forgotten_windows_shorten_the_prefix() -> None:
         reused(fresh, keys[:4]).length == 0
     )  # its window is gone, though the full pages are there
     assert fresh.pools[1].lookup(keys[3]) is not None
+
+
+@pytest.mark.parametrize("thought", [40, 400, 2000])
+def test_the_window_of_a_prompt_outlives_a_thought_of_any_length(thought: int) -> None:
+    """A next turn leaves the thought out: it goes on at the prompt's end, which the window left long ago.
+
+    Eight sliding pages: two for the window, two for what is new, four for what is remembered.
+    """
+    cache, keys = PageCache(fake_groups(), (8, 200)), keys_of(200)
+    prompt = 10 * PAGE_TOKENS + 7
+    table = fill(cache, keys, prompt)
+    cache.keep(keys[:10])
+    while table.length < prompt + thought:
+        assert cache.reserve(table, table.length + 1)
+        cache.advance(table, table.length + 1, keys)
+    cache.keep(keys[: table.length // PAGE_TOKENS])
+    end = table.length // PAGE_TOKENS
+    cache.close(table)
+    cache.check([])
+    other = [b"other", *keys]
+    for known, length in (
+        (keys[:10] + other, 10),  # the thought is left out
+        (keys[:9] + other, 9),  # and the last words of the prompt are written anew
+        (keys[:end] + other, end),  # nothing is left out
+    ):
+        table = reused(cache, known)
+        assert table.length == length * PAGE_TOKENS
+        cache.close(table)
+        cache.check([])
+
+
+def test_a_prefix_that_was_found_again_outlives_those_that_were_not() -> None:
+    """Long prompts would push it out of sixteen sliding pages."""
+    cache, common = PageCache(fake_groups(), (16, 400)), keys_of(4)
+
+    def turn(seed: int, count: int) -> int:
+        """Tokens found of a prompt of so many pages that begins as all do."""
+        keys = [*common, *(bytes([2, seed, n]) for n in range(count - 4))]
+        table = reused(cache, keys)
+        found = table.length
+        while table.length < count * PAGE_TOKENS:
+            end = table.length + PAGE_TOKENS
+            assert cache.reserve(table, end)
+            cache.advance(table, end, keys)
+        cache.close(table)
+        cache.check([])
+        return found
+
+    found = [turn(seed, count) for seed, count in enumerate((6, 6, 24, 24, 24, 24))]
+    assert found == [0, *[4 * PAGE_TOKENS] * 5]
 
 
 def test_no_room_changes_nothing() -> None:

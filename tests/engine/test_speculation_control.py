@@ -19,6 +19,7 @@ from gemma4.engine.sampler import Sampler
 from gemma4.engine.sampling import Sampling
 from gemma4.engine.speculation.chances import PRIOR, Chances
 from gemma4.engine.speculation.costs import Costs
+from gemma4.engine.speculation.draft_costs import DraftCosts
 from gemma4.engine.speculation.plan import LEAST_GAIN, plan_counts
 from gemma4.engine.speculation.report import SpeculationReport
 from gemma4.engine.speculation.source import Tip
@@ -41,10 +42,13 @@ class Machine:
         draft_seconds: float = 0.0,
         name: str = "drafter",
         requests: int = 1,
+        chance_of: Callable[[Request], float] | None = None,
     ) -> None:
         self.now = 0.0
         self.rows: list[int] = []
-        self._chance, self._slope, self._random = chance, slope, random.Random(1)
+        self.lengths: list[list[int]] = []
+        self._chance_of = chance_of or (lambda _request: chance(len(self.rows)))
+        self._slope, self._random = slope, random.Random(1)
 
         def guess(_tip: Tip, count: int) -> list[int]:
             self.now += draft_seconds * count
@@ -62,6 +66,7 @@ class Machine:
             self.now += seconds
             self._pass(drafts, seconds=seconds, read_prompt=False)
             self.rows.append(rows)
+            self.lengths.append([len(drafts.get(one.number, ())) for one in self.requests])
 
     def report(self) -> SpeculationReport:
         self.speculator.forget(self.requests[0])
@@ -74,7 +79,7 @@ class Machine:
         passed = []
         for request in self.requests:
             draft, right = drafts.get(request.number, ()), 0
-            while right < len(draft) and self._random.random() < self._chance(len(self.rows)):
+            while right < len(draft) and self._random.random() < self._chance_of(request):
                 right += 1
             chosen = (*draft[:right], 2)
             request.ids += chosen
@@ -132,7 +137,7 @@ def costs_of(seconds: dict[int, float], *, draft: float = 0.0) -> Costs:
         costs.record_pass(rows, value, plain=True)
         costs.record_pass(rows, value, plain=True)
     if draft:
-        costs.record_draft(1, draft)
+        costs.record_draft(1, 1, draft)
     return costs
 
 
@@ -246,7 +251,9 @@ def test_a_plan_is_the_best_of_all_plans(seed: int) -> None:
 
     def rate(counts: tuple[int, ...]) -> float:
         expected = 3 + sum(sum(row[:count]) for row, count in zip(rows, counts, strict=True))
-        return expected / (costs.of_pass(3 + sum(counts)) + costs.of_draft(max(counts)))
+        return expected / (
+            costs.of_pass(3 + sum(counts)) + costs.of_draft(max(counts), sum(counts))
+        )
 
     best = max(map(rate, itertools.product(range(4), repeat=3)))
     found = rate(tuple(plan_counts(rows, costs)))
@@ -275,7 +282,46 @@ def test_costs_between_and_beyond_what_was_measured() -> None:
     assert costs.of_pass(11) == pytest.approx(3.8)
     assert costs_of({2: 1.0}).of_pass(7) == 1.0
     assert costs_of({1: 2.0, 4: 1.0}).of_pass(8) == pytest.approx(2**0.5)  # both, averaged
-    assert costs.of_draft(3) == 0.0
+    assert costs.of_draft(3, 3) == 0.0
+
+
+@pytest.mark.parametrize(("step", "token"), [(0.5, 0.01), (0.02, 0.2), (0.0, 0.3), (0.4, 0.0)])
+def test_steps_and_tokens_of_drafts_are_told_apart(step: float, token: float) -> None:
+    """Within 5 %, with 2 % of noise, from drafts of one to eight requests of differing lengths."""
+    costs, chance = DraftCosts(), random.Random(3)
+    for _ in range(60):
+        counts = [chance.randrange(9) for _ in range(chance.randrange(1, 9))]
+        if any(counts):
+            seconds = step * max(counts) + token * sum(counts)
+            costs.record(max(counts), sum(counts), seconds * chance.uniform(0.98, 1.02))
+            costs.check()
+    for steps, tokens in ((1, 1), (4, 4), (4, 20)):
+        assert costs.of(steps, tokens) == pytest.approx(step * steps + token * tokens, rel=0.05)
+
+
+def test_drafts_that_are_always_alike_say_what_such_drafts_cost() -> None:
+    costs = DraftCosts()
+    assert costs.of(3, 3) == 0.0
+    for steps in (1, 4, 2, 4):
+        costs.record(steps, 3 * steps, 0.1 * steps)
+    assert costs.of(4, 12) == pytest.approx(0.4)
+    assert 0.0 < costs.of(4, 4) < 0.4  # fewer requests: neither free nor as much
+
+
+def test_only_requests_whose_drafts_are_right_are_drafted_for() -> None:
+    """Four streams on a machine where rows and drafted tokens cost something: one copies, three do not."""
+    right = {0: 0.95, 1: 0.05, 2: 0.05, 3: 0.05}
+    machine = Machine(
+        chance=lambda _pass: 0.0,
+        slope=0.04,
+        draft_seconds=0.02,
+        requests=4,
+        chance_of=lambda request: right[request.number],
+    )
+    machine.run(200)
+    lengths = np.array(machine.lengths[60:])
+    assert np.median(lengths[:, 0]) >= 5
+    assert (lengths[:, 1:].mean(axis=0) < 0.5).all()
 
 
 def test_more_rows_never_seem_to_cost_less() -> None:

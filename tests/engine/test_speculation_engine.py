@@ -88,6 +88,83 @@ def test_requests_that_come_and_go_leave_nothing_behind(source: DraftSource | st
     assert not engine.counters.faults
 
 
+def test_an_abort_between_drafts_disturbs_nobody() -> None:
+    """Two requests whose last pass checked drafts; one is taken out, the other answers as ever."""
+    model = loaded("moe")
+    starts = [engine_prompt(model, text_prompt(n, seed=n)) for n in (13, 21)]
+    alone = [answer_all(model, [start], [GREEDY], None)[0].ids for start in starts]
+    source = Scripted(lambda tip, count: [(int(tip.ids[-1]) + 1) % 400] * count)
+    speculator = VirtualTime(source)
+    engine = open_engine(model, Limits(context=256), drafting=speculator)
+    first, second = (engine.submit(engine.prepare(start, GREEDY)) for start in starts)
+    while not speculator._states or not speculator._states[second.number].drafted:
+        engine.step()
+        engine.check()
+    assert not first.is_over
+    engine.abort(first)
+    engine.check()
+    assert set(speculator._states) == {second.number}
+    assert first.speculation is not None  # what drafts did until then
+    assert not first.table.num_blocks
+    while not engine.is_idle:
+        engine.step()
+        engine.check()
+    assert second.ids[second.num_prompt :] == alone[1]
+    assert alone[0][: first.num_generated] == first.ids[first.num_prompt :]
+
+
+class Grammar:
+    """Allows the ids of one parity, then of the other: each token hangs on how many came before."""
+
+    def __init__(self) -> None:
+        self.accepted: list[int] = []
+
+    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
+        """See `Constraint`."""
+        allowed = torch.arange(logits.numel()) % 2 == len(self.accepted) % 2
+        return torch.where(allowed, logits, -torch.inf)
+
+    def accept(self, token: int) -> None:
+        """See `Constraint`."""
+        self.accepted.append(token)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_constraint_is_asked_once_for_each_token_whatever_is_drafted(temperature: float) -> None:
+    """Of two requests in a batch one obeys a grammar; drafts are right, wrong, and of the wrong parity."""
+    model, chance = loaded("moe"), random.Random(4)
+    starts = [engine_prompt(model, text_prompt(n, seed=n)) for n in (13, 21)]
+    settings = Sampling(temperature=temperature, top_k=30, seed=5, max_tokens=40)
+    answers: list[list[int]] = []
+
+    def run(drafting: VirtualTime | None) -> list[list[int]]:
+        engine = open_engine(model, Limits(context=256), drafting=drafting)
+        grammar = Grammar()
+        requests = [
+            engine.submit(engine.prepare(starts[0], settings, constraint=grammar)),
+            engine.submit(engine.prepare(starts[1], settings)),
+        ]
+        while not engine.is_idle:
+            assert all(update.error is None for update in engine.step())
+            engine.check()
+        found = [request.ids[request.num_prompt :] for request in requests]
+        assert grammar.accepted == found[0]
+        if drafting is not None:
+            reports = [request.speculation for request in requests]
+            assert all(0 < report.accepted < report.drafted for report in reports if report)
+        return found
+
+    def guess(tip: Tip, count: int) -> list[int]:
+        which = 0 if tip.ids[1] == starts[0].ids[1] else 1
+        done = tip.ids.shape[0] - starts[which].ids.numel()
+        known = answers[which][done : done + count]
+        return [token if chance.random() < 0.8 else (token + 1) % 400 for token in known]
+
+    answers = run(None)
+    assert [token % 2 for token in answers[0]] == [n % 2 for n in range(40)]
+    assert run(VirtualTime(Scripted(guess))) == answers
+
+
 def test_a_source_that_fails_costs_no_answer() -> None:
     model = loaded("moe")
     start = engine_prompt(model, text_prompt(13, seed=4))

@@ -11,6 +11,7 @@ from speculated import Scripted, VirtualTime
 from gemma4.config import plan_kv_groups
 from gemma4.engine.engine import Engine
 from gemma4.engine.limits import Limits
+from gemma4.engine.open_engine import open_engine
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampling import Sampling
 from gemma4.engine.speculation.gemma_drafter import GemmaDrafter
@@ -80,6 +81,53 @@ class Both:
         found = self._ours.propose(tips, counts)
         assert found == self._theirs.propose(tips, counts)
         return found
+
+
+class Uneven(Both):
+    """Drafts less for some requests than was asked for, so that their lengths differ."""
+
+    def __init__(self, size: str) -> None:
+        super().__init__(size)
+        self._chance = random.Random(5)
+        self.differed = 0
+
+    def propose(self, tips: Sequence[Tip], counts: Sequence[int]) -> list[tuple[int, ...]]:
+        counts = [self._chance.randrange(count + 1) for count in counts]
+        self.differed += len(set(counts)) > 1
+        return super().propose(tips, counts)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_each_request_of_a_batch_has_a_draft_length_of_its_own(
+    size: str, temperature: float
+) -> None:
+    """Four requests; each answers what it answers alone and without drafts."""
+    model = random_model(size)
+    prompts = [
+        torch.randint(1, 500, (length,), generator=torch.Generator().manual_seed(length))
+        for length in (50, 7, 33, 20)
+    ]
+    sampling = Sampling(temperature=temperature, top_k=20, seed=4, max_tokens=LENGTH)
+    source = Uneven(size)
+    answers = []
+    for drafting in (None, VirtualTime(source)):
+        engine = open_engine(
+            model,
+            Limits(context=128),
+            kv_dtype=torch.float16,
+            kernels=kernels(),
+            drafting=drafting,
+        )
+        together = [prompts] if drafting else [[prompt] for prompt in prompts]
+        for part in together:
+            requests = [engine.submit(engine.prepare(Prompt(ids=ids), sampling)) for ids in part]
+            while not engine.is_idle:
+                engine.step()
+                engine.check()
+            answers += [request.ids for request in requests]
+    assert answers[:4] == answers[4:]
+    assert source.differed >= 5
 
 
 @pytest.mark.parametrize("size", SIZES)

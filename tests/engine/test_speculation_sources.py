@@ -71,13 +71,19 @@ def test_a_history_follows_ids_that_grow(ids: list[int], stops: list[int]) -> No
         assert history.follow(ids[:stop]).tolist() == ids[:stop]
 
 
+@pytest.mark.parametrize("counts", [(3, 0, 2), (1, 2, 3), (2, 2, 2)])
 @pytest.mark.parametrize("kind", list(DRAFTERS))
 @torch.inference_mode()
-def test_drafts_of_a_batch_are_those_of_the_reference(kind: str) -> None:
-    """Three requests with different counts; what lies behind a request's length is not looked at."""
+def test_drafts_of_a_batch_are_those_of_the_reference(
+    kind: str, counts: tuple[int, int, int]
+) -> None:
+    """Three requests with different counts, and a row of the drafter for each token that is asked for.
+
+    What lies behind a request's length is not looked at.
+    """
     target = loaded(DRAFTERS[kind])
     source = GemmaDrafter(loaded_drafter(kind), target)
-    counts, tips = (3, 0, 2), []
+    tips, rows_run = [], 0
     cases = [text_prompt(length, seed=2) for length in (24, 9, 5)]
     for case in cases:
         pages, whole, length = pages_for(target), engine_prompt(target, case), case.ids.numel()
@@ -99,7 +105,15 @@ def test_drafts_of_a_batch_are_those_of_the_reference(kind: str) -> None:
                 guess=lambda logits, _ahead: int(logits.argmax()),
             )
         )
+
+    def count_rows(_drafter: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal rows_run
+        rows_run += inputs[0].shape[0]
+
+    hook = loaded_drafter(kind).register_forward_pre_hook(count_rows)
     drafts = source.propose(tips, counts)
+    hook.remove()
+    assert rows_run == sum(counts)
     expected = [tuple(oracle_drafts(kind, case, 3)[0]) for case in cases]
     assert drafts == [expected[i][:count] for i, count in enumerate(counts)]
     assert source.propose(tips, (0, 0, 0)) == [(), (), ()]

@@ -116,6 +116,10 @@ class Guesses:
     def forget(self, request: Request) -> None:
         self.forgotten.append(request.number)
 
+    def check(self) -> None:
+        """Nobody is forgotten twice."""
+        assert len(set(self.forgotten)) == len(self.forgotten)
+
 
 def right(request: Request) -> list[int]:
     return expected_answer(request.ids, 4)

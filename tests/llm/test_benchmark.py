@@ -121,6 +121,16 @@ def test_an_interrupted_measurement_keeps_its_whole_rounds() -> None:
     assert [len(measured.rounds) for measured in benchmark.measured] == [2]
 
 
+def test_the_context_of_a_plan_is_that_of_one_stream() -> None:
+    """So many tokens for each of the streams are what all of them need."""
+    plan = Plan(prompt=64, steps=16, depths=(100,), streams=(1, 4), rounds=1)
+    assert plan.context < 2 * Plan(prompt=0, steps=16, depths=(100,), streams=(1,)).context
+    llm = tiny(context=plan.context, streams=4)
+    assert (llm.info.context, llm.info.kv_tokens) == (plan.context, 4 * plan.context)
+    *_, four = Benchmark(llm, plan, clock=TickingClock()).run()
+    assert four.tokens_per_second == 4 * 16 / 0.5
+
+
 def test_what_a_model_does_not_hold_is_refused() -> None:
     plan = Plan(depths=(2000,))
     with pytest.raises(ContextError, match=r"a depth of 2000 .* the model holds 1024") as caught:
@@ -131,7 +141,8 @@ def test_what_a_model_does_not_hold_is_refused() -> None:
 
 
 def test_streams_that_cannot_run_together_are_no_measurement() -> None:
-    driver = Driver(engine=tiny(context=256).streams.engine)
+    engine = open_engine(random_model("12b"), Limits(context=256), num_pages=(8, 8))
+    driver = Driver(engine=engine)
     prompts = [random_prompt(0, 200, 512, seed=seed) for seed in (1, 2)]
     with pytest.raises(InputError, match="2 streams behind 200 tokens made 4 tokens in 4 steps"):
         driver.time_steps(prompts, 4)

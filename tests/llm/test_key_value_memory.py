@@ -24,8 +24,36 @@ def plan(name: str, *, free_bytes: int = 8 * GIB, **options: object) -> KeyValue
 def test_a_small_model_gets_all_its_context_for_four_requests() -> None:
     found = plan("e2b")
     assert (found.context, found.max_requests, found.notes) == (131_072, 4, ())
-    assert found.num_bytes < 1.2 * GIB
-    assert found.num_pages[1] == 131_072 // 32
+    assert found.num_bytes < 4 * GIB
+    assert found.num_pages[1] == 4 * 131_072 // 32
+    assert found.tokens == 4 * 131_072
+
+
+def test_requests_that_do_not_fit_together_are_told_apart_from_one_that_does() -> None:
+    """The pages hold two and a half requests; each may still be as long as the model was made for."""
+    found = plan("e2b", num_bytes=int(2.5 * GIB), max_requests=8)
+    assert (found.context, found.max_requests) == (131_072, 8)
+    assert 2 * found.context < found.tokens < 3 * found.context
+    assert found.num_pages[1] == found.tokens // 32
+    assert found.num_bytes <= 2.5 * GIB
+    [note] = found.notes
+    assert f"room for {found.tokens:,} tokens in {found.num_bytes / 2**20:,.0f} MiB: " in note
+    assert (
+        "8 requests of the whole context of 131,072 would wait for each other; kv_memory gives more"
+        in note
+    )
+    alone = plan("e2b", num_bytes=int(2.5 * GIB), max_requests=1)
+    assert (alone.context, alone.tokens, alone.notes) == (131_072, 131_072, ())
+
+
+def test_a_context_by_hand_has_pages_for_one_request_at_least() -> None:
+    """Half of the free memory bounds what is there for others."""
+    scarce = plan("e2b", context=100_000, free_bytes=GIB)
+    assert (scarce.context, scarce.tokens) == (100_000, 100_000)
+    assert "room for 100,000 tokens" in scarce.notes[0]
+    ample = plan("e2b", context=100_001, free_bytes=16 * GIB)
+    assert ample.tokens == 4 * 100_032  # whole pages for each
+    assert ample.notes == ()
 
 
 def test_where_memory_is_short_one_request_gets_what_half_of_it_holds() -> None:
@@ -40,12 +68,13 @@ def test_where_memory_is_short_one_request_gets_what_half_of_it_holds() -> None:
 
 def test_a_context_that_is_asked_for_gets_its_pages() -> None:
     found = plan("31b", context=100_000, free_bytes=GIB)
-    assert (found.context, found.max_requests, found.notes) == (100_000, 4, ())
+    assert (found.context, found.max_requests, found.tokens) == (100_000, 4, 100_000)
     assert found.num_bytes > 8 * GIB
 
 
 def test_a_short_context_takes_no_more_pages_than_it_has_tokens() -> None:
-    assert plan("e2b", context=512).num_pages == (16, 16)
+    assert plan("e2b", context=512).num_pages == (64, 64)
+    assert plan("e2b", context=512, max_requests=1).num_pages == (16, 16)
 
 
 def test_what_was_given_bounds_what_is_taken() -> None:

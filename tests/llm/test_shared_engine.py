@@ -97,6 +97,33 @@ def test_keys_and_values_can_be_kept_in_less(kv_dtype: str) -> None:
     assert llm.chat("Hello", **GREEDY).finished.usage.completion_tokens > 0
 
 
+def test_eight_streams_that_fit_alone_share_pages_that_do_not_hold_all(other: gemma4.LLM) -> None:
+    """Pages for one request and a half of the whole context: all are answered as they are alone."""
+    llm = gemma4.load(tiny_chat_directory(), context=512, max_requests=8, kv_memory=2**20)
+    info = llm.info
+    assert (info.context, info.max_requests) == (512, 8)
+    assert 512 <= info.kv_tokens < 8 * 512
+    assert info.kv_bytes <= 2**20
+    assert any(f"room for {info.kv_tokens:,} tokens" in note for note in info.notes)
+    settings = {"temperature": 0.0, "max_tokens": 150}
+    questions = [f"{number}. {QUESTION}" for number in range(8)]
+    expected = [other.chat(question, **settings).text for question in questions]
+    running = [llm.stream(question, **settings) for question in questions]
+    texts = ["" for _ in running]
+    waiting = set(range(8))
+    while waiting:
+        for index in sorted(waiting):
+            event = next(running[index], None)
+            if event is None:
+                waiting.remove(index)
+            elif isinstance(event, ContentDelta):
+                texts[index] += event.text
+        llm.streams.check()
+    assert texts == expected
+    counters = llm.streams.engine.counters
+    assert (counters.faults, counters.pages_held) == (0, (0, 0))
+
+
 def test_memory_for_keys_and_values_bounds_the_context() -> None:
     llm = gemma4.load(tiny_chat_directory(), kv_memory=2**20)
     assert llm.info.kv_bytes <= 2**20

@@ -8,16 +8,25 @@ from ..fit.pages import held_pages
 from .request import Request
 
 
-def check_context(length: int, context: int) -> None:
+def tokens_together(groups: Sequence[KVGroup], num_pages: Sequence[int]) -> int:
+    """Tokens of all requests together that the pages hold: those of full layers, which drop none."""
+    full = [pages for group, pages in zip(groups, num_pages, strict=True) if group.window is None]
+    return PAGE_TOKENS * min(full or num_pages)
+
+
+def check_context(length: int, context: int, together: int) -> None:
     """Refuse a prompt of so many tokens that leaves no room for one more.
 
+    Args:
+        context: tokens that one request may have. together: that all may have.
+
     Raises:
-        ContextError: with both numbers.
+        ContextError: with all three numbers.
     """
     if length >= context:
         raise ContextError(
-            f"the prompt has {length} tokens and the context holds {context}; "
-            "shorten it, or give a larger context",
+            f"the prompt has {length} tokens and the context holds {context} of one request (pages hold "
+            f"{together} of all requests together); shorten it, or give a larger context",
             needed=length + 1,
             limit=context,
         )
@@ -40,8 +49,8 @@ def check_pages(
             raise ContextError(
                 f"{request.num_prompt} tokens of prompt and up to {request.budget} of answer need "
                 f"{needed} pages of keys and values in {kind} layers and there are {pages}, of "
-                f"{PAGE_TOKENS} tokens; shorten the prompt, lower max_tokens, or give more memory "
-                "for keys and values",
+                f"{PAGE_TOKENS} tokens, for all requests; shorten the prompt, lower max_tokens, or give "
+                "more memory for keys and values (kv_memory)",
                 needed=total,
                 limit=pages * PAGE_TOKENS,
             )

@@ -61,3 +61,7 @@ class Drafting(Protocol):
     def forget(self, request: Request) -> None:
         """A request is over."""
         ...
+
+    def check(self) -> None:
+        """What it remembers is sound."""
+        ...

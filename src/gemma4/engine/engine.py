@@ -16,7 +16,7 @@ from ..config import PAGE_TOKENS
 from ..model.batch import Batch
 from ..model.gemma4 import Output
 from ..model.paged_kv import PagedKV, PageStorage
-from .capacity import check_context, check_pages
+from .capacity import check_context, check_pages, tokens_together
 from .constraint import Constraint
 from .drafting import Drafting, Passed
 from .end import End
@@ -75,6 +75,19 @@ class Engine:
         self._faults = 0
         self._last_fault: str | None = None
 
+    @property
+    def tokens_together(self) -> int:
+        """Tokens of all requests together that the pages hold; `limits.context` is of one."""
+        return tokens_together(self.storage.groups, self.storage.num_pages)
+
+    def check_length(self, length: int) -> None:
+        """Refuse a prompt of so many tokens that leaves no room for an answer.
+
+        Raises:
+            ContextError: with the numbers.
+        """
+        check_context(length, self.limits.context, self.tokens_together)
+
     def prepare(
         self,
         prompt: Prompt,
@@ -94,9 +107,9 @@ class Engine:
                 prompt and answer may need.
             SamplingError: the settings name an id outside the vocabulary.
         """
-        length, context = prompt.ids.shape[0], self.limits.context
-        check_context(length, context)
-        room = context - length
+        length = prompt.ids.shape[0]
+        self.check_length(length)
+        room = self.limits.context - length
         budget = room if sampling.max_tokens is None else min(room, sampling.max_tokens)
         by_request = budget < room or sampling.max_tokens == room
         request = Request(
@@ -185,6 +198,9 @@ class Engine:
     def check(self) -> None:
         """Every part is sound."""
         self._scheduler.check()
+        assert not self._passed, "a pass was not learnt of"
+        if self._drafting is not None:
+            self._drafting.check()
 
     def _propose(self) -> Mapping[int, tuple[int, ...]]:
         """Drafts by request number, none longer than the answer may still be."""
@@ -266,8 +282,12 @@ class Engine:
         return Update(request=request, prefilled=prefilled, choices=tuple(choices), end=end)
 
     def _count(self, request: Request, length: int) -> None:
-        keys = request.page_keys(length // PAGE_TOKENS)
+        """Count so many of its ids as computed."""
+        full, before = length // PAGE_TOKENS, request.table.length
+        keys = request.page_keys(full) if full > before // PAGE_TOKENS else []
         self._cache.advance(request.table, length, keys)
+        if before < request.num_prompt <= length:
+            self._cache.keep(request.page_keys(request.num_prompt // PAGE_TOKENS))
 
     def _learn(self, seconds: float | None) -> None:
         passed, self._passed = self._passed, []

@@ -1,4 +1,4 @@
-"""How much an engine takes on."""
+"""How much an engine takes on. How many tokens all requests together may have is a matter of its pages."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,8 +13,8 @@ class Limits:
     """Bounds of one engine.
 
     Attributes:
-        context: tokens that a prompt and its answer may have together.
-        max_requests: how many run at once; the others wait.
+        context: tokens that one request may have, its prompt and its answer together.
+        max_requests: how many run at once, where there are pages for them; the others wait.
         prefill_chunk: tokens of one step: a row for each decoding request, the rest for prompts. An image
             that is seen both ways is never cut and may exceed it.
         max_waiting: how many may wait; more are refused.

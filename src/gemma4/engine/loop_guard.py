@@ -4,6 +4,7 @@ import numpy as np
 
 LONGEST_PERIOD = 128
 LEAST_TOKENS = 1024
+ROOM = 32 * LONGEST_PERIOD  # ids written before the last of them are moved to the end again
 
 
 class LoopGuard:
@@ -15,15 +16,33 @@ class LoopGuard:
     """
 
     def __init__(self) -> None:
-        self._recent = np.full(LONGEST_PERIOD, -1, dtype=np.int64)  # [0] is the last id
+        self._recent = np.full(ROOM, -1, dtype=np.int64)  # from `_last` on, the last id first
+        self._last = ROOM - LONGEST_PERIOD
+        self._pushed = 0
         self._runs = np.zeros(LONGEST_PERIOD, dtype=np.int64)  # [p − 1] for period p
         periods = np.arange(1, LONGEST_PERIOD + 1)
         self._limits = LEAST_TOKENS - periods  # a run of r at period p is r + p tokens in repeats
 
     def push(self, token: int) -> int | None:
         """Take the next id; return the period of the loop it completes, or None."""
-        self._runs = np.where(self._recent == token, self._runs + 1, 0)
-        self._recent = np.roll(self._recent, 1)
-        self._recent[0] = token
+        self._runs += 1
+        self._runs *= self._recent[self._last : self._last + LONGEST_PERIOD] == token
+        self._write(token)
+        self._pushed += 1
+        if self._pushed < LEAST_TOKENS:
+            return None
         caught = np.flatnonzero(self._runs >= self._limits)
         return int(caught[0]) + 1 if caught.size else None
+
+    def check(self) -> None:
+        """Runs are no longer than what was pushed, and the last ids are in their place."""
+        assert 0 <= self._last <= ROOM - LONGEST_PERIOD
+        assert (self._runs >= 0).all()
+        assert (self._runs < max(1, self._pushed)).all()
+
+    def _write(self, token: int) -> None:
+        if not self._last:
+            self._last = ROOM - LONGEST_PERIOD
+            self._recent[self._last :] = self._recent[:LONGEST_PERIOD]
+        self._last -= 1
+        self._recent[self._last] = token

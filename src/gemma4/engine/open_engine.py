@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
-from ..config import plan_kv_groups
+from ..config import PAGE_TOKENS, plan_kv_groups
 from ..fit.pages import plan_pages
 from ..kernels.cuda import CudaKernels
 from ..kernels.native import Native
 from ..model.cuda import open_forward
 from ..model.gemma4 import Gemma4
 from ..model.native import NativeDecoder
+from ..model.page_table import blocks_of
 from ..model.paged_kv import PageStorage
 from .drafting import Drafting
 from .engine import Engine, Forward
@@ -30,7 +31,7 @@ def open_engine(
 
     Args:
         kv_dtype: of keys and values; None: the model's own.
-        num_pages: of each group of layers; None: what the limits need.
+        num_pages: of each group of layers; None: what the limits need, every request as long as may be.
         drafting: guesses tokens ahead.
         kernels: that run the decoder; None: the modules themselves.
     """
@@ -38,7 +39,7 @@ def open_engine(
     if num_pages is None:
         num_pages = plan_pages(
             groups,
-            context=limits.context,
+            context=limits.max_requests * blocks_of(limits.context) * PAGE_TOKENS,
             max_requests=limits.max_requests,
             prefill_chunk=limits.prefill_chunk,
         )

@@ -45,6 +45,11 @@ class PageKeys:
             self._keys.append(digest.digest())
         return self._keys[:num_blocks]
 
+    def check(self, ids: Sequence[int]) -> None:
+        """No key but of full pages of these ids, and none twice."""
+        assert len(self._keys) <= len(ids) // PAGE_TOKENS, "a page that is not full has a key"
+        assert len(set(self._keys)) == len(self._keys), "two pages have one key"
+
     def _soft_tokens(self, start: int) -> Iterator[bytes]:
         """What tells the soft tokens of the block at `start` from others; nothing if it has none."""
         low = bisect_left(self._soft_rows, start)

@@ -117,3 +117,9 @@ class Request:
         else:
             assert not self.table.num_blocks, f"a request that is {self.state} has pages"
         assert (self.error is not None) == (self.state is RequestState.FAILED)
+        # One more was chosen where it stopped the answer, or broke it.
+        assert 0 <= self.sampler.num_chosen - self.num_generated <= int(self.is_over)
+        self.sampler.check()
+        self._keys.check(self.ids)
+        if self._guard is not None:
+            self._guard.check()

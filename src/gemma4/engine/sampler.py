@@ -94,6 +94,17 @@ class Sampler:
         """
         return self._pick(self._adjust(logits.cpu()), self._chosen + ahead)
 
+    @property
+    def num_chosen(self) -> int:
+        """Tokens chosen so far, one that ended the answer included."""
+        return self._chosen
+
+    def check(self) -> None:
+        """What penalties count is what was chosen."""
+        if self._tally is not None:
+            self._tally.check()
+            assert self._tally.num_generated == self._chosen
+
     def _adjust(self, logits: Tensor) -> Tensor:
         if self._tally is not None:
             logits = penalize(

@@ -9,6 +9,7 @@ Everything that runs came before everything that waits, so whoever came first al
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ..config import PAGE_TOKENS, KVGroup
 from ..errors import EnvironmentFault
@@ -17,6 +18,9 @@ from ..model.page_table import PageTable, blocks_of, first_kept_block
 from .limits import Limits
 from .page_cache import PageCache
 from .request import Request, RequestState
+
+SPARE_TOKENS: Final = 2 * PAGE_TOKENS
+"""Room to grow, for everyone, that there must be before a preempted request goes on beside others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Scheduler:
             self.waiting.remove(request)
         elif request.state is RequestState.RUNNING:
             self.running.remove(request)
-            self._cache.close(request.table)
+            self._release(request)
         request.state = state
 
     def check(self) -> None:
@@ -146,11 +150,16 @@ class Scheduler:
     def _preempt(self, request: Request) -> None:
         assert request is self.running[-1]
         self.running.pop()
-        self._cache.close(request.table)
+        self._release(request)
         request.state = RequestState.WAITING
         request.preemptions += 1
         self.preemptions += 1
         self.waiting.appendleft(request)
+
+    def _release(self, request: Request) -> None:
+        """Take back its pages; those at its end are the likeliest to be wanted again."""
+        self._cache.keep(request.page_keys(request.table.length // PAGE_TOKENS))
+        self._cache.close(request.table)
 
     def _admit(self) -> bool:
         """Let the first in line run if all its ids find pages beside what the others still need."""
@@ -171,15 +180,18 @@ class Scheduler:
         return True
 
     def _has_pages_for(self, newcomer: Request) -> bool:
-        promised = [self._missing(request) for request in (*self.running, newcomer)]
+        """Whether it finds pages; once preempted, with some to spare, or it would be preempted again soon."""
+        ahead = SPARE_TOKENS if newcomer.preemptions and self.running else 0
+        promised = [self._missing(request, ahead) for request in (*self.running, newcomer)]
         return all(
             sum(missing) <= pool.num_available
             for missing, pool in zip(zip(*promised, strict=True), self._cache.pools, strict=True)
         )
 
-    def _missing(self, request: Request) -> list[int]:
-        """Pages of each group that the ids a request has now will still take."""
-        total, table = len(request.ids), request.table
+    def _missing(self, request: Request, ahead: int) -> list[int]:
+        """Pages of each group that the ids a request has now, and so many more, will still take."""
+        table = request.table
+        total = min(len(request.ids) + ahead, request.num_prompt + request.budget)
         chunk = max(self._limits.prefill_chunk, request.spans.longest)
         new = blocks_of(total) - table.num_blocks
         return [

@@ -30,3 +30,15 @@ class TokenTally:
             self._places[token] = len(self._places)
             self.generated = torch.cat((self.generated, torch.tensor([token])))
             self.counts = torch.cat((self.counts, torch.ones(1)))
+
+    def check(self) -> None:
+        """Ids stand once, those of the answer among all, each with how often it came."""
+        assert len(self._seen) == self.seen.numel(), "an id was seen twice"
+        assert self.generated.numel() == self.counts.numel() == len(self._places)
+        assert self._seen.issuperset(self._places), "an id was generated and not seen"
+        assert bool((self.counts >= 1).all())
+
+    @property
+    def num_generated(self) -> int:
+        """Tokens of the answer."""
+        return int(self.counts.sum())

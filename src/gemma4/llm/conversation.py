@@ -1,11 +1,10 @@
 """From a conversation to what the engine takes: template, media, ids."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..config import ModelConfig
-from ..engine.capacity import check_context
 from ..engine.encode import place_media
 from ..engine.prompt import Prompt
 from ..engine.soft_token_cache import SoftTokenCache
@@ -38,12 +37,15 @@ def prepare_conversation(
     tokenizer: Tokenizer,
     thinking: bool,
     image_budget: int | None,
-    context: int,
+    check_length: Callable[[int], None],
     cache: SoftTokenCache,
 ) -> PreparedConversation:
     """Render, prepare media, expand placeholders and encode soft tokens.
 
     A prompt that the context cannot hold is refused before the towers run, which may take a minute.
+
+    Args:
+        check_length: refuses a prompt of so many tokens.
 
     Raises:
         MessageError, TemplateError, MediaError, ContextError: see there.
@@ -55,7 +57,7 @@ def prepare_conversation(
     media = _prepare(rendered.media, model.config, image_budget)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
-    check_context(len(expanded.ids), context)
+    check_length(len(expanded.ids))
     prompt = place_media(model, expanded.ids, media, cache)
     return PreparedConversation(
         prompt=prompt,

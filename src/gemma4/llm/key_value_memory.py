@@ -5,9 +5,10 @@ from typing import Final
 
 import torch
 
-from ..config import ModelConfig, plan_kv_groups
+from ..config import PAGE_TOKENS, ModelConfig, plan_kv_groups
 from ..errors import ContextError, EnvironmentFault, InputError
 from ..fit.pages import longest_context, plan_bytes, plan_pages
+from ..model.page_table import blocks_of
 
 KV_DTYPES: Final = {
     "float32": torch.float32,
@@ -27,11 +28,14 @@ class KeyValueMemory:
     """A plan.
 
     Attributes:
-        context: tokens that prompt and answer may have together.
+        context: tokens that one request may have, prompt and answer together.
+        tokens: of all requests together that there are pages for.
+        max_requests: how many may run at once, where there are pages for them.
         num_pages: of each group of layers. num_bytes: of all.
     """
 
     context: int
+    tokens: int
     max_requests: int
     dtype: str
     num_pages: tuple[int, ...]
@@ -44,9 +48,9 @@ class KeyValueOptions:
     """What a caller asks; None leaves it open.
 
     Attributes:
-        context: tokens that prompt and answer may have together.
+        context: tokens that one request may have, prompt and answer together.
         dtype: `auto`, or one of `KV_DTYPES`.
-        num_bytes: that keys and values may take.
+        num_bytes: that keys and values of all requests may take.
         max_requests: how many may run at once.
     """
 
@@ -86,7 +90,8 @@ def plan_memory(
     """Choose what was left open.
 
     A context that was asked for gets its pages: memory is taken as it fills. One that was not is as long
-    as the model was made for, or as the bytes that were given, else half of the free memory, hold.
+    as the model was made for, or as the bytes that were given, else half of the free memory, hold. Within
+    the same bytes there are pages for as many requests of that length as may run at once.
 
     Args:
         computing: the model's dtype.
@@ -97,9 +102,9 @@ def plan_memory(
     """
     dtype = computing if options.dtype == "auto" else options.dtype
     context, requests = options.context, options.max_requests
-    if context is not None and options.num_bytes is None:
-        return _plan(config, context, dtype, requests or MAX_REQUESTS)
     budget = int(free_bytes * SHARE_OF_FREE) if options.num_bytes is None else options.num_bytes
+    if context is not None and options.num_bytes is None:
+        return _plan(config, context, dtype, requests or MAX_REQUESTS, budget)
     longest = config.text.max_positions
     wanted = longest if context is None else context
     requests, held = _fitting(config, dtype, budget, wanted, requests)
@@ -119,7 +124,7 @@ def plan_memory(
         f"the context is {held:,} tokens of the {longest:,} that the model was made for: its keys and "
         f"values may take {budget / 2**30:.1f} GiB; a context given by hand is taken as it is"
     )
-    return _plan(config, held, dtype, requests, *([note] if held < wanted else []))
+    return _plan(config, held, dtype, requests, budget, *([note] if held < wanted else []))
 
 
 def _fitting(
@@ -139,15 +144,32 @@ def _fitting(
 
 
 def _plan(
-    config: ModelConfig, context: int, dtype: str, max_requests: int, *notes: str
+    config: ModelConfig, context: int, dtype: str, max_requests: int, budget: int, *notes: str
 ) -> KeyValueMemory:
+    """Pages for as many whole requests as may run at once, or as the budget holds; for one in any case."""
     groups = plan_kv_groups(config.text.plan_layers())
-    pages = plan_pages(groups, context=context, max_requests=max_requests)
+    one = blocks_of(context) * PAGE_TOKENS
+    held = longest_context(
+        groups,
+        kv_bytes=budget,
+        dtype=dtype,
+        limit=one * max_requests,
+        max_requests=max_requests,
+    )
+    tokens = max(one, held)
+    pages = plan_pages(groups, context=tokens, max_requests=max_requests)
+    num_bytes = plan_bytes(groups, pages, dtype)
+    crowd = (
+        f"keys and values of all requests have room for {tokens:,} tokens in {num_bytes / 2**20:,.0f} MiB: "
+        f"{max_requests} requests of the whole context of {context:,} would wait for each other; "
+        "kv_memory gives more"
+    )
     return KeyValueMemory(
         context=context,
+        tokens=tokens,
         max_requests=max_requests,
         dtype=dtype,
         num_pages=pages,
-        num_bytes=plan_bytes(groups, pages, dtype),
-        notes=notes,
+        num_bytes=num_bytes,
+        notes=notes if tokens == one * max_requests else (*notes, crowd),
     )

@@ -43,7 +43,10 @@ class ModelInfo:
     Attributes:
         kernels: an instruction set of the native kernels, `cuda`, or `torch`.
         threads: of the processor that compute.
-        context: tokens that prompt and answer may have together.
+        context: tokens that one request may have, its prompt and its answer together.
+        kv_tokens: tokens of all requests together that there are pages for; requests that do not fit
+            beside others wait for them.
+        max_requests: how many run at once.
         kv_dtype: of keys and values. kv_bytes: that they may take, once all pages were used.
         template: revision of the chat template in use.
         template_came_along: False if our own renderer stands in for one.
@@ -56,6 +59,8 @@ class ModelInfo:
     dtype: str
     modalities: tuple[str, ...]
     context: int
+    kv_tokens: int
+    max_requests: int
     kv_dtype: str
     kv_bytes: int
     template: str
@@ -148,7 +153,7 @@ class LLM:
             tokenizer=self.tokenizer,
             thinking=thinking,
             image_budget=image_budget,
-            context=self.info.context,
+            check_length=self.streams.engine.check_length,
             cache=self.soft_tokens,
         )
         decoder = ChatDecoder(

@@ -48,11 +48,13 @@ def load(
         dtype: `auto`, `float32`, `bfloat16` or `float16`; on a processor a named one computes with torch.
         kernels: `auto` computes with native kernels on a processor and with Triton's on a GPU, `off` with
             torch; or `cuda`, or the name of an instruction set, which must be there.
-        context: tokens that prompt and answer may have together; None: all the model was made for, or
-            what half of the free memory holds.
+        context: tokens that one request may have, prompt and answer together; None: all the model was
+            made for, or what half of the free memory holds.
         kv_dtype: of keys and values: `auto` as the model computes, `float32`, `bfloat16`, `float16`, or
             `int8` with a scale for each token and head.
-        kv_memory: bytes that keys and values may take, those remembered of earlier requests included.
+        kv_memory: bytes that keys and values of all requests may take, those remembered of earlier ones
+            included; None: what `max_requests` of the whole context need, up to half of the free memory,
+            and one in any case. Requests that do not fit beside others wait for them.
         max_requests: how many streams run at once; others wait. None: 4, or 1 where memory is short.
         projector: the mmproj file of a GGUF model; None takes the one beside it.
         text_only: leave a GGUF model's mmproj alone.
@@ -121,6 +123,8 @@ def _carry_out(plan: _Plan, started: float) -> LLM:
         dtype=computing,
         modalities=config.modalities,
         context=memory.context,
+        kv_tokens=memory.tokens,
+        max_requests=memory.max_requests,
         kv_dtype=memory.dtype,
         kv_bytes=memory.num_bytes,
         template=settings.template.revision,

@@ -36,7 +36,8 @@ def open_streams(
         if not is_out_of_memory(error):
             raise
         raise EnvironmentFault(
-            f"keys and values of {memory.context} tokens take {memory.num_bytes / 2**30:.1f} GiB in "
-            f"{memory.dtype} and {model.device} has not so much; give a shorter context, or kv_dtype int8"
+            f"keys and values of {memory.tokens} tokens, {memory.context} of one request, take "
+            f"{memory.num_bytes / 2**30:.1f} GiB in {memory.dtype} and {model.device} has not so much; give "
+            "a smaller kv_memory, a shorter context, or kv_dtype int8"
         ) from error
     return Streams(engine)

@@ -31,6 +31,14 @@ RoundsOption = Annotated[
 KvDtypeOption = Annotated[
     str, typer.Option("--kv-dtype", help="Of keys and values: float32, bfloat16, float16, int8.")
 ]
+KvMemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--kv-memory",
+        metavar="GB",
+        help="Of keys and values of all streams; default: what they need, up to half of what is free.",
+    ),
+]
 ProfileOption = Annotated[
     bool, typer.Option("--profile", help="Also the time in each kind of the kernels' steps.")
 ]
@@ -47,6 +55,7 @@ def bench(
     rounds: RoundsOption = 5,
     profile: ProfileOption = False,
     kv_dtype: KvDtypeOption = "auto",
+    kv_memory: KvMemoryOption = None,
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
@@ -89,6 +98,7 @@ def bench(
         dtype=dtype,
         kernels=kernels,
         kv_dtype=kv_dtype,
+        kv_memory=None if kv_memory is None else int(kv_memory * 1e9),
         profiles=profile,
     )
     if not carry_out(session, out, request):

@@ -42,6 +42,7 @@ def describe(
         "threads": info.threads,
         "kv_dtype": info.kv_dtype,
         "context": info.context,
+        "kv_tokens": info.kv_tokens,
         "load_seconds": info.load_seconds,
         "rounds": plan.rounds,
         "rounds_not_counted": 1,
@@ -100,7 +101,9 @@ def _head(report: dict[str, Any]) -> list[str]:
         ("model", f"{report['model']} ({report['family']})"),
         ("weights", f"{format_bytes(report['step_bytes'])} read for a token: {formats}"),
         ("computing", f"{report['kernels']}, {report['threads']} threads, {report['dtype']} on "
-                      f"{report['device']}; keys and values {report['kv_dtype']}"),
+                      f"{report['device']}"),
+        ("room", f"{report['context']} tokens of one stream, {report['kv_tokens']} of all; keys and values "
+                 f"{report['kv_dtype']}"),
         ("machine", f"{machine['cpu']}, {machine['cores']} cores, {format_bytes(machine['memory_bytes'])}, "
                     f"{machine['system']}"),
         ("reading", reads),

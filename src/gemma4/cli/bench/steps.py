@@ -25,6 +25,7 @@ class Request:
     dtype: str = "auto"
     kernels: str = "auto"
     kv_dtype: str = "auto"
+    kv_memory: int | None = None
     profiles: bool = False
 
 
@@ -68,13 +69,15 @@ def _load(session: Session, request: Request) -> "LLM":
             kernels=request.kernels,
             context=plan.context,
             kv_dtype=request.kv_dtype,
+            kv_memory=request.kv_memory,
             max_requests=max(plan.streams),
             text_only=True,
             drafter=None,
             store=session.store.root,
         )
     except ContextError as error:
-        plan.check_context(error.limit)
+        if request.kv_memory is None:
+            plan.check_context(error.limit)
         raise
 
 

@@ -26,3 +26,8 @@ class Chances:
             reached *= chance
             chances.append(reached)
         return chances
+
+    def check(self) -> None:
+        """Chances are chances, and no place was seen less than at first or more than counts."""
+        assert all(0.0 <= chance <= 1.0 for chance in self._chances)
+        assert all(PRIOR_WEIGHT <= count <= MEMORY for count in self._seen)

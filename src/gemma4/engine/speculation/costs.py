@@ -8,9 +8,10 @@ More rows never cost less: measurements that say so are averaged.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 
-import numpy as np
+from .draft_costs import DraftCosts
 
 FOLLOW = 0.2  # weight of the newest pass in the speed of the moment
 LEARN = 0.05  # and in what its rows cost; more among the first twenty
@@ -21,15 +22,18 @@ OFTEST, SELDOMEST = 4, 64  # passes with drafts for each plain one: at first, an
 
 
 class Costs:
-    """Seconds of a pass by its rows, and of one drafted token for all requests together."""
+    """Seconds of a pass by its rows, and of drafts by their longest and by their tokens in all."""
 
     def __init__(self) -> None:
         self._level = 0.0  # logarithms of seconds
         self._offsets: dict[int, float] = {}
         self._counts: dict[int, int] = {}
-        self._fitted: tuple[list[int], list[float]] = [], []  # rows ascending, and their offsets
+        self._seconds: tuple[list[int], list[float]] = (
+            [],
+            [],
+        )  # rows ascending, and of a pass over them
         self._since_plain = 0
-        self._draft_seconds, self._drafts = 0.0, 0
+        self._drafts = DraftCosts()
 
     def record_pass(self, rows: int, seconds: float, *, plain: bool) -> None:
         """Take a pass over so many rows that read no prompt; `plain` had no drafts."""
@@ -45,13 +49,12 @@ class Costs:
             error = min(max(error, -OUTLIER), OUTLIER)
             self._offsets[rows] += max(LEARN, 1 / count) * error
             self._level += FOLLOW * error
-        self._fitted = _never_falling(self._offsets, self._counts)
+        known, offsets = _never_falling(self._offsets, self._counts)
+        self._seconds = known, [math.exp(self._level + offset) for offset in offsets]
 
-    def record_draft(self, steps: int, seconds: float) -> None:
-        """Drafts of `steps` tokens, of all requests side by side."""
-        self._drafts += 1
-        weight = max(FOLLOW, 1 / self._drafts)
-        self._draft_seconds += weight * (seconds / steps - self._draft_seconds)
+    def record_draft(self, steps: int, tokens: int, seconds: float) -> None:
+        """Drafts of all requests side by side, the longest of so many steps, of so many tokens in all."""
+        self._drafts.record(steps, tokens, seconds)
 
     def has_plain(self, rows: int) -> bool:
         """Whether plain passes of so many rows were measured often enough to compare others with."""
@@ -68,16 +71,28 @@ class Costs:
         Behind the last measured number of rows the line goes on, and is level if there is but one: a
         first attempt shows what is true.
         """
-        known, offsets = self._fitted
-        seconds = [math.exp(self._level + offset) for offset in offsets]
-        if rows > known[-1] and len(known) > 1:
-            slope = (seconds[-1] - seconds[-2]) / (known[-1] - known[-2])
+        known, seconds = self._seconds
+        behind = bisect_left(known, rows)
+        if behind == len(known):
+            slope = (seconds[-1] - seconds[-2]) / (known[-1] - known[-2]) if behind > 1 else 0.0
             return seconds[-1] + slope * (rows - known[-1])
-        return float(np.interp(rows, known, seconds))
+        if not behind or known[behind] == rows:
+            return seconds[behind]
+        low, high = known[behind - 1], known[behind]
+        share = (rows - low) / (high - low)
+        return seconds[behind - 1] + share * (seconds[behind] - seconds[behind - 1])
 
-    def of_draft(self, steps: int) -> float:
-        """Seconds of drafting so many tokens, 0 while unknown."""
-        return self._draft_seconds * steps
+    def of_draft(self, steps: int, tokens: int) -> float:
+        """Seconds of drafts, 0 while unknown."""
+        return self._drafts.of(steps, tokens)
+
+    def check(self) -> None:
+        """Every number of rows that was measured costs something, and more rows never less."""
+        known, seconds = self._seconds
+        assert known == sorted(self._offsets) == sorted(self._counts)
+        assert all(value > 0.0 for value in seconds)
+        assert seconds == sorted(seconds), "more rows cost less"
+        self._drafts.check()
 
 
 def _never_falling(

@@ -15,11 +15,15 @@ from ...model.native import NativeDrafter
 from .source import Tip
 
 Score = Callable[[Sequence[int]], Tensor]
-"""Scores [B, V] of the tokens behind the last ones of B requests; each call goes on from the one before."""
+"""Scores [B, V] of the tokens behind the last ones of the first B requests; no more than in the call before,
+from which each goes on."""
 
 
 class GemmaDrafter:
-    """Guesses one token after the other for all requests together, from the target's keys and values."""
+    """Guesses one token after the other for all requests together, from the target's keys and values.
+
+    Those that want most come first, so that whoever has enough is left out of the passes that follow.
+    """
 
     def __init__(
         self,
@@ -47,22 +51,30 @@ class GemmaDrafter:
     @torch.inference_mode()
     def propose(self, tips: Sequence[Tip], counts: Sequence[int]) -> list[tuple[int, ...]]:
         """See `DraftSource.propose`."""
-        drafts: list[tuple[int, ...]] = [() for _ in tips]
-        asked = [i for i, count in enumerate(counts) if count]
+        drafts: list[list[int]] = [[] for _ in tips]
+        order = sorted(range(len(tips)), key=lambda i: -counts[i])
+        asked = [i for i in order if counts[i]]
         if asked:
-            found = self._draft([tips[i] for i in asked], max(counts))
-            for i, draft in zip(asked, found, strict=True):
-                drafts[i] = draft[: counts[i]]
-        return drafts
+            self._draft(
+                [tips[i] for i in asked], [counts[i] for i in asked], [drafts[i] for i in asked]
+            )
+        return [tuple(draft) for draft in drafts]
 
-    def _draft(self, tips: Sequence[Tip], count: int) -> list[tuple[int, ...]]:
+    def check(self) -> None:
+        """What was built for kernels runs on them."""
+        assert self._program is None or self._native is not None
+
+    def _draft(
+        self, tips: Sequence[Tip], counts: Sequence[int], drafts: Sequence[list[int]]
+    ) -> None:
+        """Fill the drafts, whose counts never rise from one to the next."""
         score = self._on_modules(tips) if self._native is None else self._on_kernels(tips)
-        last, columns = [int(tip.ids[-1]) for tip in tips], []
-        for ahead in range(count):
-            rows = score(last).cpu()
-            last = [tip.guess(row, ahead) for tip, row in zip(tips, rows, strict=True)]
-            columns.append(last)
-        return list(zip(*columns, strict=True))
+        last = [int(tip.ids[-1]) for tip in tips]
+        for ahead in range(counts[0]):
+            rows = score(last[: sum(count > ahead for count in counts)]).cpu()
+            last = [tip.guess(row, ahead) for tip, row in zip(tips, rows, strict=False)]
+            for draft, token in zip(drafts, last, strict=False):
+                draft.append(token)
 
     def _on_kernels(self, tips: Sequence[Tip]) -> Score:
         """A round of drafts on the pages where they lie."""
@@ -88,7 +100,11 @@ class GemmaDrafter:
         hidden = torch.stack([tip.hidden for tip in tips]).to(dtype)  # [B, D]
 
         def score(ids: Sequence[int]) -> Tensor:
-            nonlocal hidden
+            nonlocal hidden, kv, positions
+            count = len(ids)
+            if count < len(positions):
+                kv = BorrowedKV(keys[:count], lengths[:count])
+                hidden, positions = hidden[:count], positions[:count]
             last = torch.tensor(ids, device=table.device)
             step = self._drafter(embed_tokens(last, table).to(dtype), hidden, positions, kv)
             hidden = step.hidden

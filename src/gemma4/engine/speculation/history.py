@@ -21,3 +21,7 @@ class History:
         self._ids[self._length : length] = ids[self._length :]
         self._length = length
         return self._ids[:length]
+
+    def check(self) -> None:
+        """There is room for what was taken."""
+        assert 0 <= self._length <= self._ids.shape[0]

@@ -27,7 +27,7 @@ def plan_counts(reaches: Sequence[Sequence[float]], costs: Costs) -> list[int]:
     for added, (chance, _, i) in enumerate(order, start=1):
         counts[i] += 1
         expected += chance
-        seconds = costs.of_pass(requests + added) + costs.of_draft(max(counts))
+        seconds = costs.of_pass(requests + added) + costs.of_draft(max(counts), added)
         if expected / seconds > best_rate:
             best, best_rate = list(counts), expected / seconds
     return best

@@ -71,3 +71,12 @@ class Speculation:
         """Take what a pass and its drafts took, and plain passes for as many tokens would have."""
         self._seconds += seconds
         self._plain_seconds += plain_seconds
+
+    def check(self) -> None:
+        """Every pass chose a token, beside the drafted ones that were right."""
+        assert 0 <= self.accepted <= self.drafted
+        assert self.passes <= self.tokens <= self.passes + self.accepted
+        assert 0 <= self._idle < self._pause + TRIES
+        assert FIRST_PAUSE <= self._pause <= LONGEST_PAUSE
+        self.chances.check()
+        self.history.check()

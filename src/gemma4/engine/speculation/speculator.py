@@ -55,7 +55,7 @@ class Speculator:
             self._failure = f"drafting failed: {type(error).__name__}: {first_line}"
             return {}
         self._draft_seconds = self._clock() - started
-        self._costs.record_draft(max(counts), self._draft_seconds)
+        self._costs.record_draft(max(counts), sum(counts), self._draft_seconds)
         return {request.number: ids for request, ids in zip(requests, drafts, strict=True) if ids}
 
     def learn(self, passed: Sequence[Passed], *, seconds: float | None) -> None:
@@ -81,6 +81,12 @@ class Speculator:
         state = self._states.pop(request.number, None)
         if state is not None:
             request.speculation = self._report(state)
+
+    def check(self) -> None:
+        """What is known of each request is sound, and so are the costs."""
+        for state in self._states.values():
+            state.check()
+        self._costs.check()
 
     def _plan(self, requests: Sequence[Request]) -> list[int]:
         """Tokens to draft for each; none where plain passes of as many requests must be timed first."""

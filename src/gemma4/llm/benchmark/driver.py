@@ -97,8 +97,8 @@ class Driver:
         if made < steps * len(prompts):
             raise InputError(
                 f"{len(prompts)} streams behind {max(lengths)} tokens made {made} tokens in {steps} steps: "
-                "they did not all run together; load the model with a context that holds the tokens of "
-                "all of them"
+                f"they did not all run together; pages hold {self.engine.tokens_together} tokens of all "
+                "requests: load the model with more kv_memory"
             )
         return replace(timed, num_tokens=made)
 

@@ -29,3 +29,7 @@ class FixedDrafts:
 
     def forget(self, request: Request) -> None:
         """Nothing was kept."""
+
+    def check(self) -> None:
+        """There are words enough."""
+        assert 0 <= self.count <= len(self._words)

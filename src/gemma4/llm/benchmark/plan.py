@@ -58,8 +58,11 @@ class Plan:
 
     @property
     def context(self) -> int:
-        """Tokens that all streams of the largest measurement have together, in whole pages."""
-        return max(self._tokens(depth) for depth in self.depths)
+        """Tokens of the longest request, in whole pages; so many for each stream hold all of them."""
+        return max(
+            max(self._longest(depth), _in_pages(-(-self._tokens(depth) // max(self.streams))))
+            for depth in self.depths
+        )
 
     def check_context(self, limit: int) -> None:
         """Compare with what a model holds.
@@ -69,14 +72,27 @@ class Plan:
         """
         if self.context > limit:
             raise ContextError(
-                f"a depth of {max(self.depths)} and what is measured behind it, {max(self.streams)} at once, "
-                f"need a context of {self.context} tokens and the model holds {limit}; give a smaller "
-                "depth or fewer at once",
+                f"a depth of {max(self.depths)} and what is measured behind it need a context of "
+                f"{self.context} tokens and the model holds {limit}; give a smaller depth, or measure less "
+                "behind it",
                 needed=self.context,
                 limit=limit,
             )
 
+    def _longest(self, depth: int) -> int:
+        """Tokens of the longest request."""
+        front, needed = max(depth, 1), [depth + self.prompt + 1]
+        if self.steps:
+            budgets = [
+                self.steps + steps_of_reading([front] * streams, PREFILL_CHUNK)
+                for streams in self.streams
+            ]
+            needed.append(front + max(budgets))
+        needed += [front + checking_budget(rows, CHECKING_PASSES) for rows in self.checked]
+        return _in_pages(max(needed))
+
     def _tokens(self, depth: int) -> int:
+        """Tokens that all requests of the largest measurement have together, in whole pages."""
         front = max(depth, 1)
         # What is left of a round's prompt must not take the place of the front.
         needed = [2 * _in_pages(self.prompt + 1) + _in_pages(depth)] if self.prompt else []
