@@ -60,3 +60,31 @@ def test_nothing_around_a_request_changes_a_bit(size: str, kv_dtype: torch.dtype
     crowded = open_native(size, kv_dtype, num_pages=[7, 7])
     assert answers(crowded)[0] == expected
     assert crowded.counters.preemptions > 0
+
+
+class ThreadWatch:
+    """A constraint that forbids nothing and notes how many threads torch has."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+
+    def restrict(self, logits: torch.Tensor) -> torch.Tensor:
+        self.seen.add(torch.get_num_threads())
+        return logits
+
+    def accept(self, token: int) -> None:
+        pass
+
+
+def test_torch_keeps_to_one_thread_beside_the_kernels_threads() -> None:
+    engine = open_native("e2b", torch.float16)
+    before, watch = torch.get_num_threads(), ThreadWatch()
+    torch.set_num_threads(2)
+    try:
+        engine.submit(engine.prepare(prompt(9), GREEDY, constraint=watch))
+        while not engine.is_idle:
+            engine.step()
+        assert watch.seen == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -6,6 +6,7 @@ A step plans (scheduler), packs (packing), runs the model once, and lets each re
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import count
 from time import perf_counter
 from typing import Protocol, runtime_checkable
@@ -22,6 +23,7 @@ from .drafting import Drafting, Passed
 from .end import End
 from .limits import Limits
 from .loop_guard import LoopGuard
+from .one_torch_thread import one_torch_thread
 from .packing import pack
 from .page_cache import PageCache
 from .prompt import Prompt
@@ -51,6 +53,7 @@ class Engine:
         forward: one pass; its batches carry a `PagedKV` over `storage`.
         vocab_size: of the logits.
         drafting: guesses tokens ahead.
+        own_threads: `forward` computes with threads that are not torch's.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Engine:
         vocab_size: int,
         limits: Limits,
         drafting: Drafting | None = None,
+        own_threads: bool = False,
     ) -> None:
         self.storage = storage
         self.limits = limits
         self._forward = forward
         self._vocab_size = vocab_size
+        self._beside = one_torch_thread if own_threads else nullcontext
         self._cache = PageCache(storage.groups, storage.num_pages)
         self._scheduler = Scheduler(self._cache, limits)
         self._drafting = drafting
@@ -148,6 +153,10 @@ class Engine:
     @torch.inference_mode()
     def step(self) -> list[Update]:
         """One pass for all that run; nothing if no request is there."""
+        with self._beside():
+            return self._step()
+
+    def _step(self) -> list[Update]:
         slices = self._scheduler.plan(self._propose())
         if not slices:
             assert not self._scheduler.waiting, "requests wait though nothing runs"

@@ -55,6 +55,7 @@ def open_engine(
         vocab_size=model.config.text.vocab_size,
         limits=limits,
         drafting=drafting,
+        own_threads=isinstance(kernels, Native),
     )
 
 
