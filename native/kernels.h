@@ -10,8 +10,10 @@ namespace gemma4 {
 struct Kernels {
   const char* name;
   int lanes;  // rows of a weight in a tile; widths are multiples of it
+  int tiles_at_once;  // of a product of plain numbers
   int64_t (*scratch_bytes)(int64_t columns, Format format);
-  void (*multiply)(const Matrix&, int64_t tile, const void* x, int64_t count, float* y, int64_t ldy,
+  int64_t (*tiles_together)(int64_t columns, Format format);
+  void (*multiply)(const Matrix&, int64_t tile, int64_t num_tiles, const void* x, int64_t count, float* y, int64_t ldy,
                    const uint8_t* ahead, void* scratch);
   void (*pack)(const float* x, int64_t from, int64_t to, int64_t columns, Packing, int64_t t, int64_t count, void* out);
   float (*inverse_rms)(const float* x, int64_t width, float eps);

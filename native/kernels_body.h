@@ -25,7 +25,7 @@ namespace {
 }  // namespace
 
 constexpr Kernels kKernels = {
-    kName,  kLanes,  scratch_bytes, multiply, pack, inverse_rms, scale, rms_norm,
+    kName,  kLanes, kTilesAtOnce, scratch_bytes, tiles_together, multiply, pack, inverse_rms, scale, rms_norm,
     add_norm, gelu_gate, softcap, rotate, write_page, attend,
     clamp, sigmoid_gate, convolve, round_row, pack_rounded, attend_local, patch_scratch_bytes, place_heads, attend_patches,
 };

@@ -79,7 +79,8 @@ void bind_values(nb::module_& m) {
       .value("F32", Format::F32).value("F16", Format::F16).value("BF16", Format::BF16)
       .value("Q4_0", Format::Q4_0).value("Q4_1", Format::Q4_1).value("Q5_0", Format::Q5_0)
       .value("Q5_1", Format::Q5_1).value("Q8_0", Format::Q8_0).value("Q4_K", Format::Q4_K)
-      .value("Q5_K", Format::Q5_K).value("Q6_K", Format::Q6_K).value("W4A16", Format::W4A16);
+      .value("Q5_K", Format::Q5_K).value("Q6_K", Format::Q6_K).value("W4A16", Format::W4A16)
+      .value("F16_AS_BF16", Format::F16_AS_BF16);
   nb::enum_<Packing>(m, "Packing")
       .value("BLOCKS", Packing::kBlocks).value("BLOCKS_PAIRED", Packing::kBlocksPaired)
       .value("BLOCKS_EVEN_ODD", Packing::kBlocksEvenOdd)
@@ -90,7 +91,12 @@ void bind_values(nb::module_& m) {
       .def("__init__", [](Matrix* self, Address data, int64_t rows, int64_t columns, int64_t row_bytes, Format format,
                           Address scales, int64_t group) {
         new (self) Matrix(matrix(data, rows, columns, row_bytes, format, scales, group));
-      }, "data"_a, "rows"_a, "columns"_a, "row_bytes"_a, "format"_a, "scales"_a = 0, "group"_a = 32);
+      }, "data"_a, "rows"_a, "columns"_a, "row_bytes"_a, "format"_a, "scales"_a = 0, "group"_a = 32)
+      .def_prop_ro("format", [](const Matrix& m) { return m.format; })
+      .def("rounding_halves", [](Matrix m) {
+        if (m.format == Format::F16) m.format = Format::F16_AS_BF16;
+        return m;
+      });
   nb::class_<PageLayer>(m, "PageLayer")
       .def("__init__", [](PageLayer* self, Address keys, Address values, Address key_scales, Address value_scales,
                           int64_t page_step, int64_t row_step, int64_t width, Stored stored) {

@@ -25,6 +25,7 @@ constexpr FormatLayout kLayouts[] = {
     {Format::Q5_1, "Q5_1", 32, 24, {0, 2}},       {Format::Q8_0, "Q8_0", 32, 34, {0, -1}},
     {Format::Q4_K, "Q4_K", 256, 144, {0, 2}},     {Format::Q5_K, "Q5_K", 256, 176, {0, 2}},
     {Format::Q6_K, "Q6_K", 256, 210, {208, -1}},  {Format::W4A16, "W4A16", 32, 16, {-1, -1}},
+    {Format::F16_AS_BF16, "F16 as BF16", 1, 2, {0, -1}},
 };
 
 inline void put_16_bits(uint8_t* p, uint64_t bits) {

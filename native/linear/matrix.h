@@ -5,8 +5,9 @@
 
 namespace gemma4 {
 
-// Names as in quant/formats.py; W4A16 are int32 words of eight nibbles with scales of their own.
-enum class Format : int32_t { F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, W4A16 };
+// Names as in quant/formats.py; W4A16 are int32 words of eight nibbles with scales of their own; F16_AS_BF16 lies in
+// memory as F16 and is rounded to BF16 as it is read, to nearest, ties away from zero.
+enum class Format : int32_t { F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, W4A16, F16_AS_BF16 };
 
 // y = x · Wᵀ with W [rows, columns]. Owns nothing.
 struct Matrix {
@@ -45,7 +46,8 @@ constexpr Packing packing_for(Format format) {
   switch (format) {
     case Format::F32:
     case Format::F16: return Packing::kFloats;
-    case Format::BF16: return Packing::kBfloatPairs;
+    case Format::BF16:
+    case Format::F16_AS_BF16: return Packing::kBfloatPairs;
     case Format::W4A16: return Packing::kBlocksEvenOdd;
     case Format::Q4_0: return Packing::kBlocksPaired;
     default: return Packing::kBlocks;

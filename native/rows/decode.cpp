@@ -1,5 +1,6 @@
 #include "rows/decode.h"
 
+#include <cmath>
 #include <cstring>
 
 namespace gemma4 {
@@ -103,6 +104,16 @@ void decode_block(Format format, const uint8_t* p, float* out) {
   }
 }
 
+// To nearest, ties away from zero.
+float rounded_to_bfloat(float x) {
+  if (!std::isfinite(x)) return x;
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits = (bits + 0x8000) & 0xFFFF0000;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
 int64_t block_bytes(Format format) {
   switch (format) {
     case Format::Q4_0: return 18;
@@ -124,6 +135,7 @@ int64_t block_columns(Format format) {
   switch (format) {
     case Format::F32:
     case Format::F16:
+    case Format::F16_AS_BF16:
     case Format::BF16: return 1;
     case Format::Q4_K:
     case Format::Q5_K:
@@ -141,7 +153,8 @@ void decode_row(const Matrix& table, int64_t row, int64_t from, int64_t count, f
     for (int64_t i = 0; i < count; ++i) {
       uint16_t bits;
       std::memcpy(&bits, p + 2 * i, 2);
-      out[i] = table.format == Format::F16 ? from_half(bits) : from_bfloat(bits);
+      out[i] = table.format == Format::BF16 ? from_bfloat(bits) : from_half(bits);
+      if (table.format == Format::F16_AS_BF16) out[i] = rounded_to_bfloat(out[i]);
     }
   } else {
     for (int64_t i = 0; i < count; i += columns, p += bytes) decode_block(table.format, p, out + i);

@@ -75,7 +75,7 @@ class ScoreClusterStep final : public Step {
     gathered.data = rows;
     gathered.rows = size;
     for (int64_t tile = 0; tile * kernels_.lanes < size; ++tile) {
-      kernels_.multiply(gathered, tile, packed, 1, head_.scores + task * size, size, rows, nullptr);
+      kernels_.multiply(gathered, tile, 1, packed, 1, head_.scores + task * size, size, rows, nullptr);
     }
   }
   const uint8_t* row_of(int64_t word) const { return head_.table.data + word * head_.table.row_bytes; }

@@ -65,7 +65,7 @@ void ExpertLinearStep::run(const Pass&, int, Claim claim, Thread& thread) const 
     weight.data += expert * first_.rows * first_.row_bytes;
     if (weight.scales) weight.scales += expert * first_.rows * (first_.columns / first_.group);
     const int64_t tile = task % tiles_, later = std::min(tile + 1, tiles_ - 1);
-    kernels_.multiply(weight, tile, static_cast<const char*>(x_) + first * bytes, count, y_ + first * first_.rows,
+    kernels_.multiply(weight, tile, 1, static_cast<const char*>(x_) + first * bytes, count, y_ + first * first_.rows,
                       first_.rows, weight.data + later * kernels_.lanes * weight.row_bytes, thread.scratch);
   }
 }

@@ -47,14 +47,19 @@ const uint8_t* LinearStep::ahead(int64_t task, Claim claim, int num_threads, int
 }
 
 void LinearStep::run(const Pass& pass, int num_threads, Claim claim, Thread& thread) const {
-  for (int64_t task = claim.begin; task < claim.end; ++task) {
+  for (int64_t task = claim.begin; task < claim.end;) {
     const Place at = place(task);
+    const Matrix& weight = at.product->weight;
+    const int64_t most = pass.count > kPanel ? kernels_.tiles_together(weight.columns, weight.format) : 1;
+    const int64_t num_tiles = std::min({most, claim.end - task, (weight.rows - 1) / kernels_.lanes + 1 - at.tile});
+    task += num_tiles;
     float* y = at.product->y ? at.product->y : pass.out;
-    kernels_.multiply(at.product->weight, at.tile, x_, pass.count, y, at.product->ldy,
-                      ahead(task, claim, num_threads, thread.number), thread.scratch);
+    kernels_.multiply(weight, at.tile, num_tiles, x_, pass.count, y, at.product->ldy,
+                      ahead(task - 1, claim, num_threads, thread.number), thread.scratch);
     if (at.product->low == -INFINITY && at.product->high == INFINITY) continue;
-    const int64_t row = std::min(at.tile * kernels_.lanes, at.product->weight.rows - kernels_.lanes);
-    kernels_.clamp(y + row, pass.count, at.product->ldy, kernels_.lanes, at.product->low, at.product->high);
+    const int64_t row = std::min(at.tile * kernels_.lanes, weight.rows - kernels_.lanes);
+    const int64_t width = std::min(num_tiles * kernels_.lanes, weight.rows - row);
+    kernels_.clamp(y + row, pass.count, at.product->ldy, width, at.product->low, at.product->high);
   }
 }
 

@@ -125,21 +125,24 @@ class PlaceHeadsStep final : public RowStep {
   PatchHeads heads_;
 };
 
-// Tasks are tiles of queries, head by head, so that a head's keys and values stay in the cache.
+// Tasks are groups of tiles of queries, head by head, so that a head's keys and values stay in the cache.
 class AttendPatchesStep final : public Step {
  public:
   AttendPatchesStep(const Kernels& kernels, PatchHeads heads) : kernels_(kernels), heads_(heads) {}
   const char* name() const override { return "attend"; }
   int64_t scratch_bytes() const override { return kernels_.patch_scratch_bytes(heads_.width); }
-  int64_t num_tasks(const Pass& pass, int) const override { return heads_.num_heads * tiles(pass); }
+  int64_t num_tasks(const Pass& pass, int) const override { return heads_.num_heads * groups(pass); }
   void run(const Pass& pass, int, Claim claim, Thread& thread) const override {
     for (int64_t task = claim.begin; task < claim.end; ++task) {
-      kernels_.attend_patches(heads_, task / tiles(pass), task % tiles(pass), pass.count, thread.scratch);
+      kernels_.attend_patches(heads_, task / groups(pass), task % groups(pass), pass.count, thread.scratch);
     }
   }
 
  private:
-  int64_t tiles(const Pass& pass) const { return (pass.count + kernels_.lanes - 1) / kernels_.lanes; }
+  int64_t groups(const Pass& pass) const {
+    const int64_t queries = kernels_.lanes * kernels_.tiles_at_once;
+    return (pass.count + queries - 1) / queries;
+  }
   const Kernels& kernels_;
   PatchHeads heads_;
 };

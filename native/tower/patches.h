@@ -1,13 +1,14 @@
 // Attention of patches: every one sees every other. Included inside a simd namespace.
 //
 // The lanes of a tile are queries, so the softmax needs nothing across lanes; keys come in blocks with a running
-// maximum. Both products are those of linear/plain.h: tiles of queries times keys, tiles of weights times values.
+// maximum. Both products are those of linear/plain.h: tiles of queries times keys, tiles of weights times values, as
+// many tiles at once as there.
 
 constexpr int64_t kKeyBlock = 512;
 
 inline int64_t patch_scratch_bytes(int64_t width) {
-  return (kKeyBlock + width) * kLanes * static_cast<int64_t>(sizeof(float)) +
-         kKeyBlock / 2 * static_cast<int64_t>(sizeof(Bytes));
+  return kTilesAtOnce * ((kKeyBlock + width) * kLanes * static_cast<int64_t>(sizeof(float)) +
+                         kKeyBlock / 2 * static_cast<int64_t>(sizeof(Bytes)));
 }
 
 // Widths of heads need not be multiples of kLanes.
@@ -71,63 +72,100 @@ GEMMA4_INLINE Bytes pair_bfloats(Floats even, Floats odd) {
   return join_halves(add_ints(as_ints(odd), half), shift_right<16>(add_ints(as_ints(even), half)));
 }
 
-// scores[s] = query · key s for `count` keys from key `first` on; first is a multiple of kPanel.
-inline void score_keys(const Bytes* query, const uint32_t* keys, int64_t first, int64_t count, int64_t width,
-                       float* scores) {
-  for (int64_t s = 0; s < count; s += kPanel) {
-    const auto* x = reinterpret_cast<const int32_t*>(keys + (first + s) * (width / 2));
-    with_count(static_cast<int>(std::min<int64_t>(kPanel, count - s)), [&](auto t) {
-      multiply_plain_scratch<PlainBF16, t()>(query, width / 2, x, scores + s * kLanes, kLanes);
-    });
-  }
-}
+// R tiles of queries, with what a block of keys makes of them.
+template <int R>
+struct PatchTiles {
+  float* scores[R];  // [kKeyBlock][kLanes]
+  Bytes* weights;    // [R][kKeyBlock / 2]
+  float* out[R];     // [H][kLanes]
+  Floats most[R], total[R];
 
-// out = out · fade + Σ weights · values, 8 columns.
-inline void add_values(const Bytes* weights, int64_t pairs, const uint32_t* values, Floats fade, float* out) {
-  Floats total[8];
-  for (int h = 0; h < 8; ++h) total[h] = mul(load(out + h * kLanes), fade);
-  const auto* x = reinterpret_cast<const int32_t*>(values);
-  for (int64_t j = 0; j < pairs; ++j, x += 8) {
-    for (int h = 0; h < 8; ++h) total[h] = dot2_bfloat(total[h], weights[j], x[h]);
+  PatchTiles(void* scratch, int64_t width) {
+    auto* place = static_cast<float*>(scratch);
+    for (int r = 0; r < R; ++r, place += kKeyBlock * kLanes) scores[r] = place;
+    for (int r = 0; r < R; ++r, place += width * kLanes) out[r] = place;
+    weights = reinterpret_cast<Bytes*>(place);
+    std::fill_n(out[0], R * width * kLanes, 0.0f);
+    for (int r = 0; r < R; ++r) most[r] = splat(-INFINITY), total[r] = zero();
   }
-  for (int h = 0; h < 8; ++h) store(out + h * kLanes, total[h]);
-}
 
-// The attention of queries tile · kLanes … of head n.
-inline void attend_patches(const PatchHeads& a, int64_t n, int64_t tile, int64_t count, void* scratch) {
-  float* scores = static_cast<float*>(scratch);
-  float* out = scores + kKeyBlock * kLanes;
-  auto* weights = reinterpret_cast<Bytes*>(out + a.width * kLanes);
+  // scores[s] = query · key s for `count` keys from key `first` on; first is a multiple of kPanel.
+  void score(const Bytes* queries, const uint32_t* keys, int64_t first, int64_t count, int64_t width) {
+    for (int64_t s = 0; s < count; s += kPanel) {
+      const auto* x = reinterpret_cast<const int32_t*>(keys + (first + s) * (width / 2));
+      float* y[R];
+      for (int r = 0; r < R; ++r) y[r] = scores[r] + s * kLanes;
+      with_count(static_cast<int>(std::min<int64_t>(kPanel, count - s)), [&](auto t) {
+        multiply_plain_scratch<PlainBF16, t(), R>(queries, width / 2, x, y, kLanes);
+      });
+    }
+  }
+
+  // Scores into weights; what the sums so far are to be multiplied with.
+  Floats weigh(int r, int64_t count) {
+    float* own = scores[r];
+    Floats peak = most[r];
+    for (int64_t s = 0; s < count; ++s) peak = max(peak, load(own + s * kLanes));
+    const Floats fade = exp(sub(most[r], peak));
+    most[r] = peak;
+    Floats sum = mul(total[r], fade);
+    if (count % 2 == 1) for (int i = 0; i < kLanes; ++i) own[count * kLanes + i] = -INFINITY;
+    for (int64_t j = 0; j < (count + 1) / 2; ++j) {
+      const Floats even = exp(sub(load(own + 2 * j * kLanes), peak));
+      const Floats odd = exp(sub(load(own + (2 * j + 1) * kLanes), peak));
+      sum = add(sum, add(even, odd));
+      weights[r * (kKeyBlock / 2) + j] = pair_bfloats(even, odd);
+    }
+    total[r] = sum;
+    return fade;
+  }
+
+  // out = out · fade + Σ weights · values, 8 columns from h on.
+  void add_values(int64_t pairs, const uint32_t* values, const Floats* fade, int64_t h) {
+    Floats sums[R][8];
+    for (int r = 0; r < R; ++r) for (int i = 0; i < 8; ++i) sums[r][i] = mul(load(out[r] + (h + i) * kLanes), fade[r]);
+    const auto* x = reinterpret_cast<const int32_t*>(values);
+    for (int64_t j = 0; j < pairs; ++j, x += 8) {
+      for (int i = 0; i < 8; ++i) {
+        for (int r = 0; r < R; ++r) sums[r][i] = dot2_bfloat(sums[r][i], weights[r * (kKeyBlock / 2) + j], x[i]);
+      }
+    }
+    for (int r = 0; r < R; ++r) for (int i = 0; i < 8; ++i) store(out[r] + (h + i) * kLanes, sums[r][i]);
+  }
+};
+
+// The attention of head n's queries, R tiles from `tile` on.
+template <int R>
+inline void attend_patch_tiles(const PatchHeads& a, int64_t n, int64_t tile, int64_t count, void* scratch) {
+  PatchTiles<R> tiles(scratch, a.width);
   const int64_t kv = n / (a.num_heads / a.num_kv_heads), all_pairs = (count + 1) / 2;
-  const auto* query = reinterpret_cast<const Bytes*>(a.queries + n * a.query_words(count, kLanes)) + tile * (a.width / 2);
+  const auto* queries = reinterpret_cast<const Bytes*>(a.queries + n * a.query_words(count, kLanes)) + tile * (a.width / 2);
   const uint32_t* keys = a.keys + kv * a.key_words(count);
   const uint32_t* values = a.values + kv * a.value_words(count);
-  std::fill_n(out, a.width * kLanes, 0.0f);
-  Floats most = splat(-INFINITY), total = zero();
   for (int64_t first = 0; first < count; first += kKeyBlock) {
-    const int64_t here = std::min(kKeyBlock, count - first), pairs = (here + 1) / 2;
-    score_keys(query, keys, first, here, a.width, scores);
-    Floats peak = most;
-    for (int64_t s = 0; s < here; ++s) peak = max(peak, load(scores + s * kLanes));
-    const Floats fade = exp(sub(most, peak));
-    most = peak;
-    total = mul(total, fade);
-    if (here % 2 == 1) for (int i = 0; i < kLanes; ++i) scores[here * kLanes + i] = -INFINITY;
-    for (int64_t j = 0; j < pairs; ++j) {
-      const Floats even = exp(sub(load(scores + 2 * j * kLanes), most));
-      const Floats odd = exp(sub(load(scores + (2 * j + 1) * kLanes), most));
-      total = add(total, add(even, odd));
-      weights[j] = pair_bfloats(even, odd);
-    }
+    const int64_t here = std::min(kKeyBlock, count - first);
+    tiles.score(queries, keys, first, here, a.width);
+    Floats fade[R];
+    for (int r = 0; r < R; ++r) fade[r] = tiles.weigh(r, here);
     for (int64_t h = 0; h < a.width; h += 8) {
-      add_values(weights, pairs, values + (h / 8 * all_pairs + first / 2) * 8, fade, out + h * kLanes);
+      tiles.add_values((here + 1) / 2, values + (h / 8 * all_pairs + first / 2) * 8, fade, h);
     }
   }
-  const Floats inverse = div(splat(1.0f), total);
-  for (int64_t h = 0; h < a.width; ++h) store(out + h * kLanes, mul(load(out + h * kLanes), inverse));
-  const int64_t queries = std::min<int64_t>(kLanes, count - tile * kLanes);
-  for (int64_t q = 0; q < queries; ++q) {
-    float* target = a.out + ((tile * kLanes + q) * a.num_heads + n) * a.width;
-    for (int64_t h = 0; h < a.width; ++h) target[h] = out[h * kLanes + q];
+  for (int r = 0; r < R; ++r) {
+    const Floats inverse = div(splat(1.0f), tiles.total[r]);
+    float* out = tiles.out[r];
+    for (int64_t h = 0; h < a.width; ++h) store(out + h * kLanes, mul(load(out + h * kLanes), inverse));
+    const int64_t from = (tile + r) * kLanes, queries_here = std::min<int64_t>(kLanes, count - from);
+    for (int64_t q = 0; q < queries_here; ++q) {
+      float* target = a.out + ((from + q) * a.num_heads + n) * a.width;
+      for (int64_t h = 0; h < a.width; ++h) target[h] = out[h * kLanes + q];
+    }
   }
+}
+
+// Tiles are taken kTilesAtOnce at a time: these are number `group` of head n.
+inline void attend_patches(const PatchHeads& a, int64_t n, int64_t group, int64_t count, void* scratch) {
+  const int64_t tile = group * kTilesAtOnce, left = (count + kLanes - 1) / kLanes - tile;
+  if (left >= kTilesAtOnce) return attend_patch_tiles<kTilesAtOnce>(a, n, tile, count, scratch);
+  for (int64_t i = 0; i < left; ++i) attend_patch_tiles<1>(a, n, tile + i, count, scratch);
 }

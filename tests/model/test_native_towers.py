@@ -14,6 +14,7 @@ from gemma4.kernels.native import Native, find_native
 from gemma4.model.audio import AudioTower
 from gemma4.model.clippable_linear import ClippableLinear
 from gemma4.model.native.audio import NativeAudioTower
+from gemma4.model.native.tower_program import multiply
 from gemma4.model.native.towers import NativeProjector
 from gemma4.model.native.vision import NativeVisionTower
 from gemma4.model.projector import Projector
@@ -97,10 +98,6 @@ def audio() -> AudioTower:
     return tower
 
 
-def pool(kernels: Native) -> object:
-    return kernels.module.Pool(2)
-
-
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (3, 5), (8, 8)])
 @pytest.mark.parametrize("config", [SMALL, BORROWED], ids=["clipped", "borrowed"])
 def test_images_stay_within_bfloat16_rounding(config, columns, rows):
@@ -112,7 +109,7 @@ def test_images_stay_within_bfloat16_rounding(config, columns, rows):
     patches, positions = picture(columns, rows)
     exact = tower(patches, positions)
     rounded = deepcopy(tower).bfloat16()
-    found = NativeVisionTower(rounded, kernels, pool(kernels))(patches, positions)
+    found = NativeVisionTower(rounded, kernels)(patches, positions)
     assert found.dtype is torch.float32
     assert 0 < off(found, exact) < 1.1 * off(rounded(patches, positions), exact) < 0.05
 
@@ -121,13 +118,13 @@ def test_float32_weights_leave_only_the_rounding_of_attention():
     """Attention multiplies in bfloat16: 2^-9 for each of query, key, weight and value."""
     tower, kernels = vision(SMALL), native()
     patches, positions = picture(4, 3)
-    found = NativeVisionTower(tower, kernels, pool(kernels))(patches, positions)
+    found = NativeVisionTower(tower, kernels)(patches, positions)
     assert off(found, tower(patches, positions)) < 4 * 2**-9
 
 
 def test_images_of_one_size_may_be_stacked():
     tower, kernels = vision(SMALL), native()
-    fast = NativeVisionTower(tower, kernels, pool(kernels))
+    fast = NativeVisionTower(tower, kernels)
     patches, positions = picture(2, 2)
     other = patches.flip(0)
     both = fast(torch.stack([patches, other]), torch.stack([positions, positions]))
@@ -138,7 +135,7 @@ def test_a_patch_that_is_no_number_shows():
     tower, kernels = vision(SMALL), native()
     patches, positions = picture(2, 2)
     patches[5, 7] = torch.nan
-    assert NativeVisionTower(tower, kernels, pool(kernels))(patches, positions).isnan().all()
+    assert NativeVisionTower(tower, kernels)(patches, positions).isnan().all()
 
 
 @pytest.mark.parametrize(("frames", "padding"), [(1, 0), (3, 2), (46, 3), (97, 11), (330, 0)])
@@ -149,7 +146,7 @@ def test_sounds_stay_within_bfloat16_rounding(frames, padding):
     mask = torch.arange(frames + padding) < frames
     exact = tower(features, mask)
     rounded = deepcopy(tower).bfloat16()
-    found = NativeAudioTower(rounded, kernels, pool(kernels))(features, mask)
+    found = NativeAudioTower(rounded, kernels)(features, mask)
     assert found.dtype is torch.float32
     assert 0 < off(found, exact) < 1.1 * off(rounded(features, mask), exact) < 0.05
 
@@ -159,7 +156,7 @@ def test_a_sound_in_float32_equals_the_modules():
     tower, kernels = audio(), native()
     features = torch.randn(150, 128, generator=torch.Generator().manual_seed(1))
     mask = torch.arange(150) < 141
-    found = NativeAudioTower(tower, kernels, pool(kernels))(features, mask)
+    found = NativeAudioTower(tower, kernels)(features, mask)
     assert off(found, tower(features, mask)) < 1e-5
 
 
@@ -167,7 +164,7 @@ def test_padding_in_front_of_a_sound_is_refused():
     tower, kernels = audio(), native()
     mask = torch.arange(80) >= 20
     with pytest.raises(InputError, match=r"5 of 20 tokens .* put all padding at the end"):
-        NativeAudioTower(tower, kernels, pool(kernels))(torch.randn(80, 128), mask)
+        NativeAudioTower(tower, kernels)(torch.randn(80, 128), mask)
 
 
 @pytest.mark.parametrize(("name", "bound"), [("F16", 5 * 2**-9), ("Q8_0", 0.02)])
@@ -179,8 +176,29 @@ def test_matrices_are_read_as_they_lie_in_the_file(name, bound):
         if isinstance(part, ClippableLinear):
             part.linear = stored(part.linear, name)
     patches, positions = picture(4, 3)
-    found = NativeVisionTower(tower, kernels, pool(kernels))(patches, positions)
+    found = NativeVisionTower(tower, kernels)(patches, positions)
     assert 0 < off(found, tower(patches, positions)) < bound
+
+
+def test_float16_is_rounded_to_bfloat16_as_it_is_read():
+    """Bit for bit what bfloat16 weights give, where float16 holds them; else to nearest, ties away from 0."""
+    kernels, draw = native(), torch.Generator().manual_seed(5)
+    linear = nn.Linear(48, 32, bias=False).requires_grad_(False)
+    linear.weight.copy_(torch.randn(32, 48, generator=draw).bfloat16())
+    for count in (1, 8, 9, 40):  # tokens of one panel, and of more
+        x = torch.randn(count, 48, generator=draw)
+        rounded = multiply(kernels, deepcopy(linear).bfloat16(), x)
+        assert torch.equal(multiply(kernels, stored(linear, "F16"), x), rounded)
+        assert torch.equal(multiply(kernels, deepcopy(linear).half(), x), rounded)
+    step = 2.0**-7  # between 1 and 2
+    cases = {1 + 0.5 * step: 1 + step, 1 + 0.25 * step: 1.0, -1 - 1.5 * step: -1 - 2 * step}
+    for value, expected in {**cases, float("inf"): float("inf")}.items():
+        linear.weight.zero_()
+        linear.weight[:, 0] = value
+        found = multiply(kernels, deepcopy(linear).half(), torch.eye(48)[:1].repeat(9, 1))
+        assert (found == expected).all(), (value, found[0, 0])
+    linear.weight[:, 0] = torch.nan
+    assert multiply(kernels, deepcopy(linear).half(), torch.ones(9, 48)).isnan().all()
 
 
 def stored(linear: nn.Linear, name: str) -> PackedLinear:
@@ -197,5 +215,5 @@ def test_the_projector_rounds_as_bfloat16_does():
         exact = filled(Projector(96, 64, 1e-6))
     rounded = deepcopy(exact).bfloat16()
     soft = torch.randn(7, 96, generator=torch.Generator().manual_seed(4)) * 100
-    found = NativeProjector(rounded, kernels, pool(kernels))(soft)
+    found = NativeProjector(rounded, kernels)(soft)
     assert 0 < off(found, exact(soft)) < 2**-8  # one rounding of the activations

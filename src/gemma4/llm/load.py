@@ -1,7 +1,7 @@
 """Open a checkpoint and make it talk."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from ..hub.store import Store, default_root
 from ..kernels.cuda import CudaKernels
 from ..kernels.native import Native
 from ..model.gemma4 import Gemma4, build_model
+from ..model.native.towers import kept_media, put_native_towers
 from ..weights.checkpoint import Checkpoint
 from ..weights.load import LoadReport, load_weights
 from ..weights.open_checkpoint import open_checkpoint
@@ -159,15 +160,19 @@ def _fill_model(
     checkpoint: Checkpoint, config: ModelConfig, placement: Placement
 ) -> tuple[Gemma4, LoadReport]:
     model = build_model(config)
+    native = placement.kernels if isinstance(placement.kernels, Native) else None
     with explaining_memory(checkpoint, placement):
         report = load_weights(
             model,
             checkpoint,
             device=placement.device,
             dtype=placement.dtype,
-            keep_blocks=isinstance(placement.kernels, Native),
+            keep_blocks=native is not None,
+            keep_media=kept_media(config) if native else (),
             tile=isinstance(placement.kernels, CudaKernels),
         )
+    if native is not None:
+        report = replace(report, notes=(*report.notes, *put_native_towers(model, native)))
     return model, report
 
 

@@ -35,6 +35,11 @@ class UnifiedVisionEmbedder(nn.Module):
             [..., P, D] in the weights' dtype.
         """
         hidden = self.patch_ln1(patches.to(self.patch_dense.weight.dtype))
-        hidden = self.patch_ln2(self.patch_dense(hidden))
+        return self.place(self.patch_dense(hidden), positions)
+
+    def place(self, hidden: Tensor, positions: Tensor) -> Tensor:
+        """The projection's output [..., P, D] and positions → [..., P, D] as `forward` gives them."""
         x, y = positions.unbind(-1)
-        return self.pos_norm(hidden + (self.pos_embedding[x, 0] + self.pos_embedding[y, 1]))
+        columns, rows = self.pos_embedding[x, 0], self.pos_embedding[y, 1]
+        places = columns.to(hidden.dtype) + rows.to(hidden.dtype)
+        return self.pos_norm(self.patch_ln2(hidden) + places)

@@ -68,11 +68,19 @@ class PatchEmbedder(nn.Module):
 
     def forward(self, patches: Tensor, positions: Tensor) -> Tensor:
         """Patches [..., P, 768] in [0, 1] and positions [..., P, 2] → [..., P, D]."""
-        centred = 2 * (patches - 0.5)  # before the cast: pixels lose less near 0
-        hidden: Tensor = self.input_proj(centred.to(self.input_proj.weight.dtype))
-        columns, rows = self.position_embedding_table.to(hidden.dtype)
+        hidden: Tensor = self.input_proj(centre(patches).to(self.input_proj.weight.dtype))
+        return hidden + self.places(positions, hidden.dtype)
+
+    def places(self, positions: Tensor, dtype: torch.dtype) -> Tensor:
+        """Of positions [..., P, 2], what their columns and rows add: [..., P, D]."""
+        columns, rows = self.position_embedding_table
         x, y = positions.unbind(-1)
-        return hidden + (F.embedding(x, columns) + F.embedding(y, rows))
+        return F.embedding(x, columns).to(dtype) + F.embedding(y, rows).to(dtype)
+
+
+def centre(patches: Tensor) -> Tensor:
+    """Pixels in [0, 1] → [−1, 1]; before any rounding, which takes less near 0."""
+    return 2 * (patches - 0.5)
 
 
 class VisionEncoder(nn.Module):

@@ -67,15 +67,17 @@ class BlockMatrix:
 
 
 class PackedLinear(nn.Module):
-    """y = x · Wᵀ with a weight as its file has it. No parameters: moving and saving leave the file alone."""
+    """y = x · Wᵀ + b with a weight as its file has it: moving and saving leave the file alone."""
 
-    def __init__(self, matrix: StoredMatrix) -> None:
+    def __init__(self, matrix: StoredMatrix, bias: nn.Parameter | None = None) -> None:
         super().__init__()
         self.matrix = matrix
+        self.bias = bias  # [R]
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., C] → [..., R]."""
-        return self.matrix.multiply(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], -1)
+        y = self.matrix.multiply(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], -1)
+        return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def extra_repr(self) -> str:
         """Size and format, for printing."""

@@ -29,7 +29,7 @@ KEPT_FORMATS: Final = frozenset(
 )
 """Formats that the native kernels multiply as they are; `fit.native` counts with the same."""
 
-_TOWERS: Final = frozenset({Role.VISION, Role.AUDIO, Role.PROJECTOR})
+MEDIA: Final = frozenset({Role.VISION, Role.AUDIO, Role.PROJECTOR})
 _MATRICES: Final = frozenset({TensorKind.LINEAR, TensorKind.EMBEDDING, TensorKind.EXPERTS})
 
 
@@ -46,7 +46,7 @@ def keep_matrix(stored: StoredTensor, entry: TensorEntry) -> KeptMatrix | str:
 
     Experts that are packed one by one are put together in memory, still packed.
     """
-    if entry.kind not in _MATRICES or entry.role in _TOWERS:
+    if entry.kind not in _MATRICES:
         return ""
     match stored:
         case MappedTensor() if stored.encoding in KEPT_FORMATS:
@@ -107,8 +107,11 @@ def put_matrix(
         return
     owner, _, name = entry.name.removesuffix(".weight").rpartition(".")
     embeds = entry.kind is TensorKind.EMBEDDING
-    replacement = PackedTable(matrix, dtype) if embeds else PackedLinear(matrix)
-    setattr(model.get_submodule(owner), name, replacement)
+    parent = model.get_submodule(owner)
+    if embeds:
+        setattr(parent, name, PackedTable(matrix, dtype))
+        return
+    setattr(parent, name, PackedLinear(matrix, getattr(parent, name).bias))
 
 
 def _kept(matrix: GroupedMatrix, stored: PackedWeight) -> KeptMatrix:

@@ -20,7 +20,7 @@ from ..tensors.table import tensor_table
 from .checkpoint import Checkpoint
 from .compare import compare_modules, compare_tensors
 from .derived import ConvertedTensor, JoinedTensor
-from .in_place import keep_matrix, put_matrix
+from .in_place import MEDIA, keep_matrix, put_matrix
 from .source import StoredTensor
 from .tiled import TILED_FORMATS, choose_tiled, put_tiled
 
@@ -70,6 +70,7 @@ def load_weights(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     keep_blocks: bool = False,
+    keep_media: tuple[str, ...] = (),
     tile: bool = False,
 ) -> LoadReport:
     """Give every parameter and buffer of `model` its value; none of it needs gradients afterwards.
@@ -77,6 +78,7 @@ def load_weights(
     Args:
         model: built from `checkpoint.config`, usually on the meta device.
         keep_blocks: leave the decoder's matrices in the file's own blocks, for the native kernels.
+        keep_media: paths of parts for media, `model.vision_tower.` say, that stay too; tables in their dtype.
         tile: lay its 4-bit and 8-bit matrices out for the GPU's kernels.
         dtype: of weights; norms that Gemma 3 stores less one stay float32, indices stay integers.
 
@@ -99,8 +101,10 @@ def load_weights(
         elif entry.name in tileable:
             tally.memory_bytes += put_tiled(model, entry, stored, device=device, dtype=dtype)
             tally.tiled[stored.encoding] += 1
-        elif not keep_blocks or not _keep(model, entry, stored, dtype, tally):
-            _read(model, entry, stored, dtype, device, tally)
+        elif not (
+            _stays(entry, keep_blocks, keep_media) and _keep(model, entry, stored, dtype, tally)
+        ):
+            _read(model, entry, stored, _wanted(entry, dtype, keep_media), device, tally)
     parts = (tally.converted, tally.expanded, tally.joined, tally.tiled)
     copied = sum(part.total() for part in parts)
     return LoadReport(
@@ -141,6 +145,19 @@ class _Tally:
     joined: Counter[str] = field(default_factory=Counter)
 
 
+def _stays(entry: TensorEntry, keep_blocks: bool, keep_media: tuple[str, ...]) -> bool:
+    """True if the kernels are to read this tensor where it lies, if it is a matrix."""
+    return entry.name.startswith(keep_media) if entry.role in MEDIA else keep_blocks
+
+
+def _wanted(
+    entry: TensorEntry, dtype: torch.dtype, keep_media: tuple[str, ...]
+) -> torch.dtype | None:
+    """The dtype to read a tensor in that does not stay as it is; None is the file's."""
+    large = entry.kind in (TensorKind.LINEAR, TensorKind.POSITION)
+    return None if large and entry.name.startswith(keep_media) else dtype
+
+
 def _keep(
     model: nn.Module, entry: TensorEntry, stored: StoredTensor, dtype: torch.dtype, tally: _Tally
 ) -> bool:
@@ -162,15 +179,16 @@ def _read(
     model: nn.Module,
     entry: TensorEntry,
     stored: StoredTensor,
-    dtype: torch.dtype,
+    dtype: torch.dtype | None,
     device: torch.device,
     tally: _Tally,
 ) -> None:
+    """Read a tensor in the dtype given, or in its own."""
     wanted = getattr(torch, entry.dtype) if entry.dtype else dtype
     tensor = stored.read(wanted).to(device)
     _refuse_nan(tensor, stored)
     _put(model, entry.name, tensor)
-    if not stays_in_place(stored, wanted, device):
+    if not stays_in_place(stored, tensor.dtype, device):
         tally.memory_bytes += tensor.nbytes
         (tally.converted if is_plain(stored) else tally.expanded)[stored.encoding] += 1
 

@@ -4,7 +4,7 @@ Letters: T tokens, M mel bins, D width, N heads, H head dim, C chunk, n valid to
 """
 
 import math
-from typing import Any
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -27,12 +27,14 @@ class NativeAudioTower(nn.Module):
     Padding behind the sound is cut off after the subsampling: no later layer looks ahead.
     """
 
-    def __init__(self, tower: AudioTower, native: Native, pool: Any) -> None:
+    def __init__(self, tower: AudioTower, native: Native) -> None:
         super().__init__()
         self.tower = tower
         self._native = native
-        self._pool = pool
-        self._distances = [self._project(layer) for layer in tower.layers]
+
+    @cached_property  # not before a sound comes: it reads weights
+    def _distances(self) -> list[Tensor]:
+        return [self._project(layer) for layer in self.tower.layers]
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Log-mel frames [T, M], and True in mask [T] where one is real → float32 [n, output size].
@@ -53,14 +55,14 @@ class NativeAudioTower(nn.Module):
         space = Workspace(count)
         x = space.floats("x", self.tower.config.hidden_size)
         projection = subsampling.input_proj_linear
-        x.copy_(multiply(self._native, self._pool, projection, flat[:count]))
-        program = TowerProgram(self._native, self._pool, space)
+        x.copy_(multiply(self._native, projection, flat[:count]))
+        program = TowerProgram(self._native, space)
         for layer, distances in zip(self.tower.layers, self._distances, strict=True):
             assert isinstance(layer, AudioLayer)
             self._add_layer(program, space, layer, distances, x)
         program.run(count)
         projection = self.tower.output_proj
-        return multiply(self._native, self._pool, projection, x) + projection.bias.float()
+        return multiply(self._native, projection, x) + projection.bias.float()
 
     def _add_layer(
         self,
@@ -125,7 +127,7 @@ class NativeAudioTower(nn.Module):
         attention = layer.self_attn
         width, chunk = self.tower.config.hidden_size, attention.chunk
         sinusoids = relative_positions(width, chunk, torch.device("cpu")).flip(0)[:chunk]
-        return multiply(self._native, self._pool, attention.relative_k_proj, sinusoids)
+        return multiply(self._native, attention.relative_k_proj, sinusoids)
 
     def _convolution(
         self, program: TowerProgram, space: Workspace, layer: AudioLayer, x: Tensor

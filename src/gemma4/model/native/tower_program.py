@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...kernels.native import Native
 from ..clippable_linear import ClippableLinear
 from ..norm import RMSNorm
-from .weights import Weight, weight_of
+from .weights import Weight, media_weight
 from .workspace import Workspace
 
 Bounds = tuple[float, float]
@@ -44,10 +44,10 @@ class Row:
 class TowerProgram:
     """A program over at most `workspace.capacity` tokens, step by step."""
 
-    def __init__(self, native: Native, pool: Any, workspace: Workspace) -> None:
+    def __init__(self, native: Native, workspace: Workspace) -> None:
         self._native = native
         self._space = workspace
-        self.steps = native.module.Program(pool, native.kernels)
+        self.steps = native.program()
 
     def linears(
         self, row: Row, products: Sequence[tuple[nn.Module, Tensor]], *, limit: float = math.inf
@@ -56,7 +56,7 @@ class TowerProgram:
         groups: dict[tuple[Any, Bounds], list[tuple[Weight, Bounds, Tensor]]] = defaultdict(list)
         for module, y in products:
             linear, inputs, outputs = _parts(module)
-            weight = self._space.keep(weight_of(self._native, linear))
+            weight = self._space.keep(media_weight(self._native, linear))
             limited = max(outputs[0], -limit), min(outputs[1], limit)
             groups[weight.packing, inputs].append((weight, limited, y))
         for (packing, inputs), members in groups.items():
@@ -118,13 +118,13 @@ def _parts(module: nn.Module) -> tuple[nn.Module, Bounds, Bounds]:
     return module.linear, inputs, (float(module.output_min), float(module.output_max))
 
 
-def multiply(native: Native, pool: Any, linear: nn.Module, x: Tensor) -> Tensor:
+def multiply(native: Native, linear: nn.Module, x: Tensor) -> Tensor:
     """x [T, W] through one linear, without its bias → float32."""
     space = Workspace(len(x))
-    weight = space.keep(weight_of(native, linear))
+    weight = space.keep(media_weight(native, linear))
     rows = space.keep(x.float().contiguous())
     out = torch.empty(len(x), weight.rows)
-    program = TowerProgram(native, pool, space)
+    program = TowerProgram(native, space)
     program.linears(Row(x=rows), [(linear, out)])
     program.run(len(x))
     return out

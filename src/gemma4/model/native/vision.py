@@ -3,16 +3,14 @@
 Letters: I images, P patches, D width, N query heads, K kv heads, H head dim, n soft tokens.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from ...kernels.native import Native
 from ...ops.axial_rope import axial_cos_sin
-from ..vision import VisionTower
+from ..vision import VisionTower, centre
 from ..vision_layer import VisionLayer
-from .tower_program import Row, TowerProgram
+from .tower_program import Row, TowerProgram, multiply
 from .workspace import Workspace
 
 
@@ -23,11 +21,10 @@ class NativeVisionTower(nn.Module):
     weights in blocks, and are float32 elsewhere.
     """
 
-    def __init__(self, tower: VisionTower, native: Native, pool: Any) -> None:
+    def __init__(self, tower: VisionTower, native: Native) -> None:
         super().__init__()
         self.tower = tower
         self._native = native
-        self._pool = pool
 
     def forward(self, patches: Tensor, positions: Tensor) -> Tensor:
         """Patches [P, 768] or [I, P, 768] in [0, 1], positions [..., P, 2] → float32 [..., n, D]."""
@@ -35,10 +32,12 @@ class NativeVisionTower(nn.Module):
             return torch.stack([self(*image) for image in zip(patches, positions, strict=True)])
         config, space = self.tower.config, Workspace(len(patches))
         x = space.floats("x", config.hidden_size)
-        x.copy_(self.tower.patch_embedder(patches, positions))
+        embedder = self.tower.patch_embedder
+        projected = multiply(self._native, embedder.input_proj, centre(patches))
+        torch.add(projected, embedder.places(positions, torch.float32), out=x)
         rotation = axial_cos_sin(positions, config.head_dim, config.rope_theta, torch.float32)
         cos, sin = (space.keep(part.contiguous()) for part in rotation)
-        program = TowerProgram(self._native, self._pool, space)
+        program = TowerProgram(self._native, space)
         for layer in self.tower.encoder.layers:
             assert isinstance(layer, VisionLayer)
             self._attention(program, space, layer, x, cos, sin)

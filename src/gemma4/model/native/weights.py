@@ -1,6 +1,6 @@
 """Modules' weights as the kernels take them: an address, a shape and a format. Nothing is copied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,18 @@ def weight_of(native: Native, source: object, *, first: int = 0, last: int | Non
         case Tensor():
             return _of_tensor(native, source.reshape(-1, source.shape[-1]), first, last)
     raise TypeError(f"{type(source).__name__} holds no matrix")
+
+
+def media_weight(native: Native, linear: nn.Module) -> Weight:
+    """A tower's matrix; float16 becomes bfloat16 as it is read, to nearest, ties away from zero.
+
+    So do its activations. What had been bfloat16 before is met again, but for numbers below 2⁻¹⁴.
+    """
+    weight, module = weight_of(native, linear), native.module
+    matrix = weight.matrix.rounding_halves()
+    packing = module.packing_for(matrix.format)
+    packed_bytes = module.packed_bytes(packing, weight.columns)
+    return replace(weight, matrix=matrix, packing=packing, packed_bytes=packed_bytes)
 
 
 def _of_matrix(native: Native, matrix: StoredMatrix, first: int, last: int | None) -> Weight:
