@@ -29,7 +29,9 @@ KV_DTYPE: Final = "float16"
 TAIL_ROWS: Final = 16
 """Rows that the buffers of sharing layers and head have room for at first."""
 
-_PACKED_MATRICES: Final = frozenset({Role.EMBEDDING, Role.LINEAR, Role.EXPERTS, Role.ROUTER})
+_PACKED_MATRICES: Final = frozenset(
+    {Role.EMBEDDING, Role.LINEAR, Role.EXPERTS, Role.ROUTER, Role.VISION, Role.AUDIO}
+)
 _FLOAT: Final = 4
 _ACTIVATION_BLOCK: Final = 48
 """Bytes of 32 activations in 8 bits, with their scale and sums."""

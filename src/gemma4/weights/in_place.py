@@ -70,7 +70,7 @@ def copied_bytes(
     Args:
         keep_media: paths of parts for media that stay as well, their tables of positions included.
     """
-    media = entry.role in (Role.VISION, Role.AUDIO, Role.PROJECTOR)
+    media = entry.role in MEDIA
     if media and not entry.name.startswith(keep_media):
         return None
     if entry.kind not in _MATRICES and not (media and entry.kind is TensorKind.POSITION):

@@ -2,7 +2,9 @@
 
 from math import prod
 
+from ..config import ModelConfig
 from ..fit.weights import StoredWeights
+from ..model.native.towers import kept_media
 from ..tensors.table import tensor_table
 from .checkpoint import Checkpoint
 from .in_place import copied_bytes
@@ -10,14 +12,20 @@ from .in_place import copied_bytes
 
 def stored_weights(checkpoint: Checkpoint) -> list[StoredWeights]:
     """Every tensor with its encoding and sizes, from the headers alone."""
-    entries = {entry.name: entry for entry in tensor_table(checkpoint.config)}
+    config = checkpoint.config
+    keep_media = kept_media(config) if isinstance(config, ModelConfig) else ()
+    entries = {entry.name: entry for entry in tensor_table(config)}
     return [
         StoredWeights(
             name=name,
             encoding=tensor.encoding,
             num_elements=prod(tensor.shape),
             nbytes=tensor.nbytes,
-            packed_copy_bytes=copied_bytes(tensor, entries[name]) if name in entries else None,
+            packed_copy_bytes=(
+                copied_bytes(tensor, entries[name], keep_media=keep_media)
+                if name in entries
+                else None
+            ),
         )
         for name, tensor in checkpoint.source.tensors.items()
     ]
