@@ -57,6 +57,8 @@ class ScriptedLLM:
             dtype="float32",
             modalities=self.modalities,
             context=8192,
+            kv_tokens=8192,
+            max_requests=1,
             kv_dtype="float32",
             kv_bytes=2**20,
             template="small.2026-07@3beb16a140a7",
