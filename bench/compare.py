@@ -6,7 +6,7 @@
 Each PYTHON is the interpreter of an environment with that program in it (bench/README.md). Missing
 checkpoints are written by true_shape.py: Q4_0 for llama.cpp, bfloat16 for the other two, which read no
 Q4_0; ours is measured in both. One process at a time runs, each with `--threads` threads; `--passes`
-repeats the whole round and joins the samples. Results: bench/results/DATE-MACHINE.md, the rows as .json
+repeats the whole round and joins the samples. Results: bench/results/DATE-MACHINE-SIZES.md, the rows as .json
 and what each side said as -raw.json.
 """
 
@@ -171,7 +171,8 @@ def main() -> None:
                         bench.measure(size, quant, peer, getattr(options, peer), script)
     comparisons = [found for size in sizes for peer in peers for found in bench.compare(size, peer)]
     options.out.mkdir(parents=True, exist_ok=True)
-    stem = options.out / f"{time.strftime('%Y-%m-%d')}-{options.machine}"
+    day, models = time.strftime("%Y-%m-%d"), "-".join(bench.name(size) for size in sizes)
+    stem = options.out / f"{day}-{options.machine}-{models}"
     markdown = write_markdown(head, comparisons, bench.failures)
     stem.with_suffix(".md").write_text(markdown)
     stem.with_suffix(".json").write_text(json.dumps(as_json(comparisons), indent=1) + "\n")
