@@ -9,6 +9,7 @@ The passes are timed by the code of `gemma4 bench`. The last line of the output 
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 from measurement import (
@@ -38,15 +39,27 @@ from gemma4.llm.benchmark import Driver
 QUESTION_TEXT = "Why is the sky blue?"
 
 
-def open_driver(model: Path, *, context: int, streams: int = 1) -> Driver:
-    """A model as `gemma4.load` gives it, guessing nothing; `context`: tokens of each stream."""
-    llm = gemma4.load(model, device="cpu", context=context, max_requests=streams, drafter=None)
+def open_llm(model: Path, *, threads: int, **options: Any) -> gemma4.LLM:
+    """A model as `gemma4.load` gives it, on as many threads as the peers have.
+
+    Raises:
+        SystemExit: other threads compute than were asked for.
+    """
+    llm = gemma4.load(model, device="cpu", threads=threads, **options)
+    if llm.info.threads != threads:
+        raise SystemExit(f"{llm.info.threads} threads compute and {threads} were asked for")
+    return llm
+
+
+def open_driver(model: Path, *, threads: int, context: int, streams: int = 1) -> Driver:
+    """A model that guesses nothing; `context`: tokens of each stream."""
+    llm = open_llm(model, threads=threads, context=context, max_requests=streams, drafter=None)
     return Driver(engine=llm.streams.engine)
 
 
 def measure_prefill(report: Report, model: Path, rounds: int) -> None:
     """A prompt of 512 tokens, never seen before."""
-    driver, samples = open_driver(model, context=1024), []
+    driver, samples = open_driver(model, threads=report.threads, context=1024), []
     for number in range(rounds + 1):
         timed = driver.time_first_token(words(PROMPT, seed=100 + number))
         samples.append(timed.num_tokens / timed.seconds)
@@ -55,7 +68,7 @@ def measure_prefill(report: Report, model: Path, rounds: int) -> None:
 
 def measure_decode(report: Report, model: Path, rounds: int, streams: int = 1) -> None:
     """Streams together, behind two lengths of prompt."""
-    driver = open_driver(model, context=1024, streams=streams)
+    driver = open_driver(model, threads=report.threads, context=1024, streams=streams)
     steps = STEPS if streams == 1 else STEPS // 2
     metrics = {"decode_1": PROMPT, "decode_1_short": SHORT}
     if streams > 1:
@@ -68,7 +81,7 @@ def measure_decode(report: Report, model: Path, rounds: int, streams: int = 1) -
 
 def measure_verify(report: Report, model: Path, rounds: int) -> None:
     """Steps that check drafts beside steps without."""
-    driver, passes = open_driver(model, context=1024), 8
+    driver, passes = open_driver(model, threads=report.threads, context=1024), 8
     prompt = words(PROMPT, seed=300)
     for count in DRAFTED:
         drafts = range(FIRST_WORD, FIRST_WORD + count)
@@ -79,7 +92,10 @@ def measure_verify(report: Report, model: Path, rounds: int) -> None:
 
 def measure_turns(report: Report, model: Path, rounds: int, length: int) -> None:
     """Time to first token of a long conversation's first turn, and of its second in two ways."""
-    driver, question = open_driver(model, context=length + 2048), words(QUESTION, seed=4)
+    driver, question = (
+        open_driver(model, threads=report.threads, context=length + 2048),
+        words(QUESTION, seed=4),
+    )
     first: list[float] = []
     for metric, thought in (("second_turn_ttft", 0), ("second_turn_ttft_thought", THOUGHT)):
         second: list[float] = []
@@ -101,7 +117,7 @@ def measure_turns(report: Report, model: Path, rounds: int, length: int) -> None
 
 def chat(options: Namespace) -> None:
     """The child of `measure_start`: load, answer, tell."""
-    llm = gemma4.load(options.model, device="cpu", context=CHAT_CONTEXT)
+    llm = open_llm(options.model, threads=options.threads, context=CHAT_CONTEXT)
     events = llm.stream(QUESTION_TEXT, temperature=0.0, max_tokens=CHAT_STEPS)
     next(events)
     tell_first_token()
@@ -110,16 +126,15 @@ def chat(options: Namespace) -> None:
     tell_private_memory()
 
 
-def describe(model: Path) -> dict[str, object]:
+def describe(model: Path, threads: int) -> dict[str, object]:
     """How it is loaded."""
-    info = gemma4.load(model, device="cpu", context=CHAT_CONTEXT).info
+    info = open_llm(model, threads=threads, context=CHAT_CONTEXT).info
     return {"dtype": info.dtype, "kv_dtype": info.kv_dtype, "notes": info.notes}
 
 
 def main() -> None:
     """Measure what was asked for and print."""
     options = read_options(__doc__)
-    torch.set_num_threads(options.threads)
     if options.chat:
         chat(options)
         return
@@ -131,7 +146,7 @@ def main() -> None:
     if "start" in options.only:
         measure_start(report, options.model, options.rounds)
     model, rounds = options.model, options.rounds
-    report.settings = describe(model)
+    report.settings = describe(model, options.threads)
     if "prefill" in options.only:
         measure_prefill(report, model, rounds)
     if "decode" in options.only:

@@ -6,9 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import psutil
-
 from ..errors import InputError
+from ..fit.cores import usable_cores
 
 REBUILD = (
     "install a C++ compiler and reinstall gemma4 from its folder "
@@ -60,12 +59,5 @@ def find_native(*, kernels: str | None = None, num_threads: int | None = None) -
         raise InputError(
             f"kernels {kernels!r} do not run on this processor; it runs {', '.join(supported)}"
         )
-    return Native(module, kernels or supported[0], num_threads or _usable_cores())
-
-
-def _usable_cores() -> int:
-    """Cores, not hardware threads: two of one core would share the units that multiply."""
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    if not hasattr(psutil.Process, "cpu_affinity"):  # macOS
-        return cores
-    return min(cores, len(psutil.Process().cpu_affinity()))
+    threads = usable_cores() if num_threads is None else num_threads
+    return Native(module, kernels or supported[0], threads)

@@ -33,6 +33,7 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     kernels: str = "auto",
+    threads: int | None = None,
     context: int | None = None,
     kv_dtype: str = "auto",
     kv_memory: int | None = None,
@@ -49,8 +50,8 @@ def load(
         dtype: `auto`, `float32`, `bfloat16` or `float16`; on a processor a named one computes with torch.
         kernels: `auto` computes with native kernels on a processor and with Triton's on a GPU, `off` with
             torch; or `cuda`, or the name of an instruction set, which must be there.
-        context: tokens that one request may have, prompt and answer together; None: all the model was
-            made for, or what half of the free memory holds.
+        threads: of the processor that compute, torch's as well; None: one for each core it may use.
+        context: tokens of one request, prompt and answer; None: all, or what half of the free memory holds.
         kv_dtype: of keys and values: `auto` as the model computes, `float32`, `bfloat16`, `float16`, or
             `int8` with a scale for each token and head.
         kv_memory: bytes that keys and values of all requests may take, those remembered of earlier ones
@@ -59,8 +60,7 @@ def load(
         max_requests: how many streams run at once; others wait. None: 4, or 1 where memory is short.
         projector: the mmproj file of a GGUF model; None takes the one beside it.
         text_only: leave a GGUF model's mmproj alone.
-        drafter: guesses tokens ahead, which changes no answer: a drafter's name or path; `lookup` finds
-            what repeats itself; None guesses nothing.
+        drafter: guesses ahead and changes no answer: a name or path; `lookup`: what repeats; None: nothing.
         store: the folder of downloaded models; None: where the command line has it unless told.
 
     Raises:
@@ -83,10 +83,24 @@ def load(
         keys_values=wanted,
         drafter=drafter,
         chosen_drafter=choose_drafter(drafter, config, models),
-        placement=choose_placement(checkpoint, device, dtype, kernels, kv_dtype=kv_dtype),
+        placement=_place(checkpoint, device, dtype, kernels, kv_dtype, threads),
         settings=read_chat_settings(checkpoint, config),
     )
     return _carry_out(plan, started)
+
+
+def _place(
+    checkpoint: Checkpoint,
+    device: str,
+    dtype: str,
+    kernels: str,
+    kv_dtype: str,
+    threads: int | None,
+) -> Placement:
+    found = choose_placement(checkpoint, device, dtype, kernels, kv_dtype=kv_dtype, threads=threads)
+    if threads is not None:
+        torch.set_num_threads(threads)  # it computes where kernels do not; they are the process's
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

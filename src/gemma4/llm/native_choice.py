@@ -26,12 +26,18 @@ class NativeChoice:
 
 
 def choose_native(
-    config: ModelConfig, *, kernels: str, device: "torch.device", dtype: str
+    config: ModelConfig,
+    *,
+    kernels: str,
+    device: "torch.device",
+    dtype: str,
+    threads: int | None = None,
 ) -> NativeChoice:
     """Native kernels on a processor unless told otherwise; a dtype asked for by name means torch.
 
     Args:
         kernels: `auto`, `off`, or an instruction set (`avx512-vnni`, `avx2`, `neon`, `portable`).
+        threads: None takes the cores that this process may use.
 
     Raises:
         EnvironmentFault: kernels asked for by name that cannot compute this model here.
@@ -41,7 +47,7 @@ def choose_native(
         return NativeChoice(None)
     if kernels == AUTO and (device.type != "cpu" or dtype != AUTO):
         return NativeChoice(None)
-    found = usable_kernels(config, kernels)
+    found = usable_kernels(config, kernels, threads)
     if device.type != "cpu":
         found = Missing(f"native kernels compute on the CPU and the model is on {device}")
     if isinstance(found, Native):
@@ -51,13 +57,15 @@ def choose_native(
     return NativeChoice(None, (f"computing with torch, which is slower: {found.reason}",))
 
 
-def usable_kernels(config: ModelConfig, kernels: str = AUTO) -> Native | Missing:
+def usable_kernels(
+    config: ModelConfig, kernels: str = AUTO, threads: int | None = None
+) -> Native | Missing:
     """The kernels, if they are here and compute a model of these widths.
 
     Raises:
         InputError: no such kernels on this processor.
     """
-    found = find_native(kernels=None if kernels == AUTO else kernels)
+    found = find_native(kernels=None if kernels == AUTO else kernels, num_threads=threads)
     if isinstance(found, Missing):
         return found
     reason = _obstacle(config.text)

@@ -46,6 +46,7 @@ def choose_placement(
     kernels: str = OFF,
     *,
     kv_dtype: str = AUTO,
+    threads: int | None = None,
 ) -> Placement:
     """Resolve `auto`.
 
@@ -55,12 +56,14 @@ def choose_placement(
     memory, else to bfloat16.
 
     Raises:
-        InputError: an unknown dtype, or a device or kernels that this machine lacks.
+        InputError: an unknown dtype, fewer threads than one, or a device or kernels that this machine lacks.
         EnvironmentFault: kernels asked for by name that cannot compute this model.
     """
     place = _device(device)
     if dtype != "auto" and dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown; give auto, {', '.join(DTYPES)}")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; give 1 or more, or none to use all cores")
     if kernels == OFF or not isinstance(checkpoint.config, ModelConfig):
         return _with_torch(checkpoint, place, dtype, ())
     if kernels == CUDA or (kernels == AUTO and place.type == "cuda"):
@@ -71,7 +74,9 @@ def choose_placement(
         if found.kernels is not None:
             return Placement(place, computing, found.notes, found.kernels)
         return _with_torch(checkpoint, place, dtype, found.notes)
-    choice = choose_native(checkpoint.config, kernels=kernels, device=place, dtype=dtype)
+    choice = choose_native(
+        checkpoint.config, kernels=kernels, device=place, dtype=dtype, threads=threads
+    )
     if choice.native is not None:
         placed = Placement(place, torch.float32, choice.notes, choice.native)
         return replace(placed, notes=(*choice.notes, *_crowding(checkpoint, placed)))

@@ -6,7 +6,7 @@ import typer
 
 from ...errors import InputError
 from ..output import JsonOption, NoColorOption, QuietOption
-from ..run.flags import DeviceOption, DtypeOption, KernelsOption
+from ..run.flags import DeviceOption, DtypeOption, KernelsOption, ThreadsOption
 from ..session import session_of
 
 PromptOption = Annotated[
@@ -59,6 +59,7 @@ def bench(
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
+    threads: ThreadsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
@@ -81,8 +82,7 @@ def bench(
     from ...llm.benchmark import Plan
     from .steps import Request, carry_out
 
-    session = session_of(context)
-    out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
+    out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
     plan = Plan(
         prompt=pp,
         steps=tg,
@@ -97,6 +97,7 @@ def bench(
         device=device,
         dtype=dtype,
         kernels=kernels,
+        threads=threads,
         kv_dtype=kv_dtype,
         kv_memory=None if kv_memory is None else int(kv_memory * 1e9),
         profiles=profile,

@@ -24,6 +24,7 @@ class Request:
     device: str = "auto"
     dtype: str = "auto"
     kernels: str = "auto"
+    threads: int | None = None
     kv_dtype: str = "auto"
     kv_memory: int | None = None
     profiles: bool = False
@@ -67,6 +68,7 @@ def _load(session: Session, request: Request) -> "LLM":
             device=request.device,
             dtype=request.dtype,
             kernels=request.kernels,
+            threads=request.threads,
             context=plan.context,
             kv_dtype=request.kv_dtype,
             kv_memory=request.kv_memory,

@@ -23,12 +23,15 @@ from .flags import (
     SystemOption,
     TemperatureOption,
     ThinkOption,
+    ThreadsOption,
     TopKOption,
     TopPOption,
     VerboseOption,
     VideoOption,
     WordsArgument,
 )
+from .options import collect_settings
+from .request import Manner, Placing, Question, View
 
 
 def run(
@@ -52,6 +55,7 @@ def run(
     dtype: DtypeOption = "auto",
     device: DeviceOption = "auto",
     kernels: KernelsOption = "auto",
+    threads: ThreadsOption = None,
     drafter: DrafterOption = "lookup",
     raw: RawOption = None,
     verbose: VerboseOption = False,
@@ -68,7 +72,6 @@ def run(
 
     \b
     Examples:
-      gemma4 run
       gemma4 run e2b "Why is the sky blue?"
       gemma4 run "What is this? ./photo.jpg"
       cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
@@ -76,8 +79,6 @@ def run(
       gemma4 run ./model.gguf --raw "Once upon a time"
       gemma4 run -m e2b --json --audio talk.ogg Transcribe this.
     """
-    from .options import collect_settings
-    from .request import Manner, Placing, Question, View
     from .steps import carry_out
 
     settings = collect_settings(
@@ -87,7 +88,9 @@ def run(
     manner = Manner(
         system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
     )
-    placing = Placing(context=ctx, dtype=dtype, device=device, kernels=kernels, drafter=drafter)
+    placing = Placing(
+        context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter
+    )
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
     out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
     carry_out(session, out, question, manner, placing, view)

@@ -68,8 +68,12 @@ KernelsOption = Annotated[
     typer.Option(
         "--kernels",
         help="auto: compiled kernels on a processor, Triton's on a GPU; off: torch; or cuda, "
-        "avx512-vnni, avx2, neon, portable.",
+        "avx512-vnni, avx512-vnni-fp32, avx-vnni, avx2, neon, neon-2011, portable.",
     ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", help="Of the processor; default: one for each core it may use."),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", help="cpu, cuda, cuda:1; auto: a GPU if there is one.")

@@ -121,6 +121,7 @@ def load_chosen(chosen: ChosenModel, store: Store, placing: Placing) -> "LLM":
         device=placing.device,
         dtype=placing.dtype,
         kernels=placing.kernels,
+        threads=placing.threads,
         context=placing.context,
         max_requests=1,
         drafter=None if placing.drafter == "none" else placing.drafter,

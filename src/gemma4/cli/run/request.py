@@ -41,6 +41,7 @@ class Placing:
     dtype: str = "auto"
     device: str = "auto"
     kernels: str = "auto"
+    threads: int | None = None
     drafter: str = "lookup"
 
 
