@@ -70,7 +70,7 @@ class Engine:
         self.limits = limits
         self._forward = forward
         self._vocab_size = vocab_size
-        self._beside = one_torch_thread if own_threads else nullcontext
+        self._beside = one_torch_thread if own_threads else nullcontext()
         self._cache = PageCache(storage.groups, storage.num_pages)
         self._scheduler = Scheduler(self._cache, limits)
         self._drafting = drafting
@@ -153,7 +153,7 @@ class Engine:
     @torch.inference_mode()
     def step(self) -> list[Update]:
         """One pass for all that run; nothing if no request is there."""
-        with self._beside():
+        with self._beside:
             return self._step()
 
     def _step(self) -> list[Update]:
