@@ -1,19 +1,23 @@
 """What goes wrong with one request leaves the others alone: aborts, refusals, errors. A fake model."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
 from fake_forward import VOCAB, expected_answer, fake_engine, fake_forward
 
+from gemma4.engine import packing
 from gemma4.engine.engine import Engine
 from gemma4.engine.limits import Limits
 from gemma4.engine.prompt import Prompt
 from gemma4.engine.request import Request, RequestState
 from gemma4.engine.sampling import Sampling
+from gemma4.engine.scheduler import Slice
 from gemma4.errors import ContextError, EnvironmentFault, VerificationError
 from gemma4.model.batch import Batch
 from gemma4.model.gemma4 import Output
+from gemma4.model.paged_kv import PagedKV
 
 LIMITS = Limits(context=400, max_requests=4, prefill_chunk=64)
 POISON = 31
@@ -209,3 +213,41 @@ def test_a_pass_that_only_fails_in_company_is_counted() -> None:
     for n, request in enumerate(requests):
         assert answer_of(request) == expected_answer(ids_of(9, seed=n), 3)
     assert (engine.counters.faults, engine.counters.last_fault) == (3, "MemoryError: too many rows")
+
+
+def test_soft_tokens_that_cannot_be_joined_are_read_one_request_at_a_time() -> None:
+    """Of two widths, as of two models; or where memory ends."""
+    engine = fake_engine((14, 14), LIMITS)
+    requests = []
+    for width in (1, 2):
+        prompt = Prompt(
+            ids=torch.tensor(ids_of(12)),
+            soft_rows=torch.tensor([3, 4]),
+            soft_tokens=torch.full((2, width), 9.0),
+            media=((b"medium %d" % width, 2),),
+        )
+        settings = Sampling(temperature=0.0, max_tokens=4, loop_guard=False)
+        requests.append(engine.submit(engine.prepare(prompt, settings)))
+    finish(engine)
+    seen = [*ids_of(12)[:3], 9, 9, *ids_of(12)[5:]]
+    assert [answer_of(request) for request in requests] == [expected_answer(seen, 4)] * 2
+    assert engine.counters.faults == 1
+    assert str(engine.counters.last_fault).startswith("RuntimeError: Sizes of tensors must match")
+
+
+def test_a_request_that_cannot_be_packed_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pack(slices: Sequence[Slice], kv: PagedKV) -> Batch:
+        if any(POISON in part.request.ids for part in slices):
+            raise MemoryError("no room to join them")
+        return packing.pack(slices, kv)
+
+    monkeypatch.setattr("gemma4.engine.engine.pack", pack)
+    engine = fake_engine((14, 14), LIMITS)
+    prompts = [ids for ids in map(ids_of, range(9, 40)) if POISON not in expected_answer(ids, 20)]
+    harmless = submit(engine, prompts[0])
+    guilty = submit(engine, [*ids_of(12, seed=1), POISON])
+    finish(engine)
+    assert guilty.state is RequestState.FAILED
+    assert isinstance(guilty.error, MemoryError)
+    assert answer_of(harmless) == expected_answer(prompts[0], 20)
+    assert (engine.counters.faults, engine.counters.pages_held) == (2, (0, 0))

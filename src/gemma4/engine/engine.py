@@ -237,8 +237,8 @@ class Engine:
 
     def _run(self, slices: Sequence[Slice]) -> list[tuple[Slice, Output | Exception]]:
         """The pass, request by request; where it fails each runs alone, so that only the guilty fail."""
-        batch = pack(slices, PagedKV(self.storage, [part.request.table for part in slices]))
         try:
+            batch = pack(slices, PagedKV(self.storage, [part.request.table for part in slices]))
             output = self._forward(batch)
         except Exception as error:  # whatever it is, it is told to whom it concerns
             self._note_fault(error)
