@@ -1,6 +1,7 @@
 """Requests as iterators over one engine, and guesses checked several at a time. A fake model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -180,3 +181,26 @@ def test_a_stop_inside_a_draft_ends_the_answer_there() -> None:
     *choices, last = streams.run(prepare(streams, ids_of(10), stop_ids=frozenset({stop})))
     assert [choice.id for choice in choices] == answer[:end]
     assert last == End("stop", stop_id=stop)
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "chunk"),
+    [((31, 10), (32, 2), 64), ((30, 4), (40, 1), 40)],
+    ids=["who decodes", "who reads its prompt"],
+)
+def test_no_draft_takes_the_page_that_another_needs(
+    early: tuple[int, int], late: tuple[int, int], chunk: int
+) -> None:
+    """Three pages; the first request's drafts would fill its second, and the other needs its own."""
+    limits = replace(LIMITS, prefill_chunk=chunk)
+    drafting = Guesses(right)
+    streams = Streams(fake_engine((3, 3), limits, drafting=drafting))
+    jobs = [(ids_of(length, seed=length), budget) for length, budget in (early, late)]
+    requests = [streams.engine.submit(prepare(streams, ids, budget)) for ids, budget in jobs]
+    while not streams.engine.is_idle:
+        streams.engine.step()
+        streams.engine.check()
+    for request, (ids, budget) in zip(requests, jobs, strict=True):
+        assert request.ids[len(ids) :] == expected_answer(ids, budget)
+    assert streams.engine.counters.preemptions == 0
+    assert any(one.drafted for one in drafting.passed)  # when there is room again

@@ -76,20 +76,24 @@ class Scheduler:
         """The next step, with pages for all of it: who decodes, then prompts, then newcomers.
 
         Args:
-            drafts: guessed ids of decoding requests, by number; they are left out if pages are short.
+            drafts: guessed ids of decoding requests, by number; they are left out if pages are short: no
+                draft takes what another's next token, or prompt, needs.
         """
         slices: dict[int, Slice] = {}
         preemptions = self.preemptions
         running = list(self.running)
         for request in running:
             if request.state is RequestState.RUNNING and request.is_decoding:
-                self._decode(slices, request, drafts.get(request.number, ()))
+                self._decode(slices, request)
+        drafted = sum(len(drafts.get(number, ())) for number in slices)
         for request in running:
             if request.state is RequestState.RUNNING and not request.is_decoding:
-                self._read_prompt(slices, request)
+                self._read_prompt(slices, request, self._room(slices) - drafted)
+        for number in slices:
+            self._extend(slices, number, drafts.get(number, ()))
         # After a preemption newcomers would take what was just made free.
         while self.preemptions == preemptions and self._room(slices) > 0 and self._admit():
-            self._read_prompt(slices, self.running[-1])
+            self._read_prompt(slices, self.running[-1], self._room(slices))
         return list(slices.values())
 
     def stop(self, request: Request, state: RequestState) -> None:
@@ -116,18 +120,19 @@ class Scheduler:
         """Tokens that the step can still take."""
         return self._limits.prefill_chunk - sum(part.num_tokens for part in slices.values())
 
-    def _decode(self, slices: dict[int, Slice], request: Request, drafted: tuple[int, ...]) -> None:
+    def _decode(self, slices: dict[int, Slice], request: Request) -> None:
         start = request.table.length
-        end = start + 1
-        if drafted and self._cache.reserve(request.table, end + len(drafted)):
-            slices[request.number] = Slice(
-                request, start, end + len(drafted), 1 + len(drafted), drafted
-            )
-        elif self._reserve(slices, request, end):
-            slices[request.number] = Slice(request, start, end, 1)
+        if self._reserve(slices, request, start + 1):
+            slices[request.number] = Slice(request, start, start + 1, 1)
 
-    def _read_prompt(self, slices: dict[int, Slice], request: Request) -> None:
-        room = self._room(slices)
+    def _extend(self, slices: dict[int, Slice], number: int, drafted: tuple[int, ...]) -> None:
+        """Let a decoding request check its drafts, if pages are left."""
+        part = slices[number]
+        end = part.end + len(drafted)
+        if drafted and self._cache.reserve(part.request.table, end):
+            slices[number] = Slice(part.request, part.start, end, 1 + len(drafted), drafted)
+
+    def _read_prompt(self, slices: dict[int, Slice], request: Request, room: int) -> None:
         start = request.table.length
         if room <= 0:
             return
