@@ -31,7 +31,7 @@ NO_PAGES = None  # nobody reads keys here
 
 class Machine:
     """Requests whose drafted tokens are right with a chance, and passes that take
-    1 + slope · (rows − 1) seconds.
+    1 + slope · (rows − 1) seconds, and one second more for each row behind `steep_from`.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Machine:
         name: str = "drafter",
         requests: int = 1,
         chance_of: Callable[[Request], float] | None = None,
+        steep_from: int = 10**6,
     ) -> None:
         self.now = 0.0
         self.rows: list[int] = []
         self.lengths: list[list[int]] = []
         self._chance_of = chance_of or (lambda _request: chance(len(self.rows)))
         self._slope, self._random = slope, random.Random(1)
+        self._steep_from = steep_from
 
         def guess(_tip: Tip, count: int) -> list[int]:
             self.now += draft_seconds * count
@@ -62,7 +64,7 @@ class Machine:
         for _ in range(passes):
             drafts = self.speculator.propose(self.requests, NO_PAGES)
             rows = len(self.requests) + sum(map(len, drafts.values()))
-            seconds = 1.0 + self._slope * (rows - 1)
+            seconds = 1.0 + self._slope * (rows - 1) + max(0, rows - self._steep_from)
             self.now += seconds
             self._pass(drafts, seconds=seconds, read_prompt=False)
             self.rows.append(rows)
@@ -182,6 +184,18 @@ def test_a_machine_where_rows_cost_as_much_as_passes_drafts_nothing() -> None:
     assert "a pass over 3 tokens takes 2.3 times as long as one over 1" in report.off_reason
     assert sum(row > 1 for row in rows) < 40
     assert seconds < 400 * 1.15
+
+
+def test_why_nothing_is_drafted_is_told_for_as_many_as_it_was_decided_for() -> None:
+    """Alone the same machine drafts: beside seven others two rows more cost what they cannot bring."""
+    alone, _, _ = run(300, chance=0.6, slope=0.05)
+    assert alone.off_reason is None
+    machine = Machine(chance=lambda _pass: 0.6, slope=0.05, requests=8, steep_from=8)
+    machine.run(300)
+    assert machine.report().off_reason == (
+        "checking drafts costs more than they gain: with 8 requests together a pass over 10 tokens "
+        "takes 2.6 times as long as one over 8"
+    )
 
 
 def test_a_slow_drafter_is_not_worth_its_drafts() -> None:

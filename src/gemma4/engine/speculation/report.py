@@ -14,6 +14,7 @@ class SpeculationReport:
         acceptance: the share that was right; None without drafts.
         gain: measured speed against plain passes; 1.3 is 30 % faster. None where nothing was measured.
         off_reason: why no drafts are made at the end of the answer, or None.
+        error: the error that stopped drafting, in words, or None.
     """
 
     source: str
@@ -24,3 +25,4 @@ class SpeculationReport:
     acceptance: float | None
     gain: float | None
     off_reason: str | None
+    error: str | None = None

@@ -19,12 +19,14 @@ class Speculation:
 
     Attributes:
         hidden: [D], the target's hidden state from which the last id was chosen.
+        company: requests that the last plan was made for.
     """
 
     def __init__(self, hidden: Tensor, *, longest: int) -> None:
         self.hidden = hidden
         self.history = History()
         self.chances = Chances(longest)
+        self.company = 1
         self.passes = self.tokens = self.drafted = self.accepted = 0
         self._idle, self._pause = 0, FIRST_PAUSE
         self._seconds = self._plain_seconds = 0.0
@@ -39,12 +41,14 @@ class Speculation:
         """Time that plain passes would have taken over the time taken; None where nothing was timed."""
         return self._plain_seconds / self._seconds if self._seconds else None
 
-    def decide(self, planned: int, room: int) -> int:
+    def decide(self, planned: int, room: int, *, company: int) -> int:
         """The length to draft: what was planned, or a short try after a long pause.
 
         Args:
             room: most tokens that may be drafted.
+            company: requests of the pass that was planned.
         """
+        self.company = company
         if planned:
             self._idle, self._pause = 0, FIRST_PAUSE
             return planned

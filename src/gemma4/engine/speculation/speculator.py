@@ -52,7 +52,7 @@ class Speculator:
             drafts = self._source.propose(tips, counts)
         except Exception as error:  # no answer depends on drafts, and each says why it had none
             first_line = str(error).partition("\n")[0]
-            self._failure = f"drafting failed: {type(error).__name__}: {first_line}"
+            self._failure = f"{type(error).__name__}: {first_line}"
             return {}
         self._draft_seconds = self._clock() - started
         self._costs.record_draft(max(counts), sum(counts), self._draft_seconds)
@@ -100,7 +100,7 @@ class Speculator:
         reaches = [state.chances.reach(room) for state, room in zip(states, rooms, strict=True)]
         planned = plan_counts(reaches, self._costs)
         return [
-            state.decide(count, room)
+            state.decide(count, room, company=len(requests))
             for state, count, room in zip(states, planned, rooms, strict=True)
         ]
 
@@ -123,18 +123,25 @@ class Speculator:
             accepted=state.accepted,
             acceptance=state.accepted / state.drafted if state.drafted else None,
             gain=state.gain,
-            off_reason=self._failure or (self._off_reason(state) if state.is_off else None),
+            off_reason=self._off_reason(state),
+            error=self._failure,
         )
 
-    def _off_reason(self, state: Speculation) -> str:
+    def _off_reason(self, state: Speculation) -> str | None:
+        if self._failure is not None:
+            return f"drafting failed: {self._failure}"
+        if not state.is_off:
+            return None
         drafted, accepted = state.drafted, state.accepted
         if drafted and state.chances.reach(1)[0] < LOW_CHANCE:
             found = f"{accepted} of {drafted} drafted tokens were right, too few to gain"
             if drafted < MANY or accepted >= HOPELESS * drafted or self._source.name == "lookup":
                 return found
             return f"{found}; the drafter may be another model's, or either's weights be damaged"
-        slower = self._costs.of_pass(1 + TRY_LENGTH) / self._costs.of_pass(1)
+        plain = state.company
+        slower = self._costs.of_pass(plain + TRY_LENGTH) / self._costs.of_pass(plain)
+        together = f"with {plain} requests together " if plain > 1 else ""
         return (
-            f"checking drafts costs more than they gain: a pass over {1 + TRY_LENGTH} tokens takes "
-            f"{slower:.1f} times as long as one over 1"
+            f"checking drafts costs more than they gain: {together}a pass over {plain + TRY_LENGTH} "
+            f"tokens takes {slower:.1f} times as long as one over {plain}"
         )
