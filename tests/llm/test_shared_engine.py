@@ -1,12 +1,19 @@
 """Conversations that share one model's engine: what they have in common, turns about, and ends. float32."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 import torch
+from speculated import Scripted, VirtualTime
 from tiny_chat import tiny_chat_directory
 
 import gemma4
+from gemma4.engine.speculation.source import Tip
 from gemma4.errors import ContextError, InputError
 from gemma4.llm.events import ContentDelta, Event, Finished
+from gemma4.model.batch import Batch
+from gemma4.model.gemma4 import Output
 
 GREEDY = {"temperature": 0.0, "max_tokens": 24}
 QUESTION = "Tell me, at some length, why the sky over the harbour is blue in the morning. " * 3
@@ -151,3 +158,74 @@ def test_memory_for_keys_and_values_bounds_the_context() -> None:
 def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         gemma4.load(tiny_chat_directory(), **options)
+
+
+def failing_in_company(forward: Callable[[Batch], Output]) -> Callable[[Batch], Output]:
+    def fail(batch: Batch) -> Output:
+        if len(batch.lengths) > 1:
+            raise MemoryError("too many rows")
+        return forward(batch)
+
+    return fail
+
+
+def test_an_answer_says_that_passes_were_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    llm = gemma4.load(tiny_chat_directory(), context=1024, drafter=None)
+    engine = llm.streams.engine
+    expected = llm.chat("Hello", **GREEDY)
+    assert expected.finished.warnings == ()
+    monkeypatch.setattr(engine, "_forward", failing_in_company(engine._forward))
+    one, other = (llm.stream("Hello", **GREEDY) for _ in range(2))
+    first = next(one)
+    answers = [[first], []]
+    for event in other:
+        answers[1].append(event)
+    answers[0] += one
+    for events in answers:
+        assert text_of(events) == expected.text
+        told = re.fullmatch(
+            r"(\d+) passes failed and were repeated request by request: MemoryError: too many rows",
+            events[-1].warnings[0],
+        )
+        assert told is not None
+        assert 2 <= int(told[1]) == engine.counters.faults
+    assert llm.chat("Hello", **GREEDY).finished.warnings == ()  # what was before is not told again
+
+
+class BreaksInDrafting:
+    def propose(self, _requests: object, _kv: object) -> dict[int, tuple[int, ...]]:
+        raise RuntimeError("the drafter broke")
+
+    def learn(self, _passed: object, *, seconds: float | None) -> None:
+        pass
+
+    def forget(self, _request: object) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+def test_answers_say_that_drafting_was_stopped() -> None:
+    """Also the next: it too is made without drafts."""
+    llm = gemma4.load(tiny_chat_directory(), context=1024, drafter=None)
+    llm.streams.engine.use_drafting(BreaksInDrafting())
+    told = ("drafting was stopped by an error: RuntimeError: the drafter broke",)
+    assert llm.chat("Hello", **GREEDY).finished.warnings == told
+    assert llm.chat("Hello", **GREEDY).finished.warnings == told
+    llm.streams.engine.use_drafting(None)
+    assert llm.chat("Hello", **GREEDY).finished.warnings == ()
+
+
+def test_an_answer_says_that_its_source_of_drafts_failed() -> None:
+    def fail(_tip: Tip, _count: int) -> list[int]:
+        raise RuntimeError("the drafter broke")
+
+    llm = gemma4.load(tiny_chat_directory(), context=1024, drafter=None)
+    llm.streams.engine.use_drafting(VirtualTime(Scripted(fail)))
+    finished = llm.chat("Hello", **GREEDY).finished
+    assert finished.warnings == (
+        "drafting was stopped by an error: RuntimeError: the drafter broke",
+    )
+    assert finished.speculation is not None
+    assert finished.speculation.off_reason == "drafting failed: RuntimeError: the drafter broke"

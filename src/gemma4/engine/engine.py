@@ -21,6 +21,7 @@ from .capacity import check_context, check_pages, tokens_together
 from .constraint import Constraint
 from .drafting import Drafting, Passed
 from .end import End
+from .faults import Faults
 from .limits import Limits
 from .loop_guard import LoopGuard
 from .one_torch_thread import one_torch_thread
@@ -54,6 +55,9 @@ class Engine:
         vocab_size: of the logits.
         drafting: guesses tokens ahead.
         own_threads: `forward` computes with threads that are not torch's.
+
+    Attributes:
+        faults: of passes and drafts so far.
     """
 
     def __init__(
@@ -77,8 +81,7 @@ class Engine:
         self._passed: list[Passed] = []
         self._numbers = count()
         self._steps = 0
-        self._faults = 0
-        self._last_fault: str | None = None
+        self.faults = Faults()
 
     @property
     def tokens_together(self) -> int:
@@ -177,6 +180,7 @@ class Engine:
         """Guess with this from now on, or not at all. Only while the engine is idle."""
         assert self.is_idle, "drafts of running requests would be forgotten"
         self._drafting = drafting
+        self.faults.drafting = None
 
     def take_seconds(self) -> dict[str, float]:
         """Seconds in each kind of step of the model since the last call; empty where none are counted."""
@@ -200,8 +204,8 @@ class Engine:
             pages_held=tuple(pool.num_held for pool in pools),
             pages_cached=tuple(pool.num_cached for pool in pools),
             pages=tuple(pool.num_pages for pool in pools),
-            faults=self._faults,
-            last_fault=self._last_fault,
+            faults=self.faults.count,
+            last_fault=self.faults.last,
         )
 
     def check(self) -> None:
@@ -241,7 +245,7 @@ class Engine:
             batch = pack(slices, PagedKV(self.storage, [part.request.table for part in slices]))
             output = self._forward(batch)
         except Exception as error:  # whatever it is, it is told to whom it concerns
-            self._note_fault(error)
+            self.faults.note_pass(error, repeats=len(slices) > 1)
             if len(slices) == 1:
                 return [(slices[0], error)]
             return [result for part in slices for result in self._run([part])]
@@ -313,7 +317,7 @@ class Engine:
 
     def _stop_drafting(self, error: Exception) -> None:
         """Go on without guesses: no answer depends on them."""
-        self._note_fault(error)
+        self.faults.note_drafting(error)
         self._drafting = None
 
     def _fail(self, request: Request, error: Exception) -> Update:
@@ -325,7 +329,3 @@ class Engine:
         self._scheduler.stop(request, state)
         if self._drafting is not None and state is not RequestState.FINISHED:
             self._drafting.forget(request)  # of one that finished there is still to learn
-
-    def _note_fault(self, error: Exception) -> None:
-        self._faults += 1
-        self._last_fault = f"{type(error).__name__}: {error}"

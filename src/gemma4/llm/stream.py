@@ -48,9 +48,10 @@ class Turn:
 
 @dataclass(slots=True)
 class _Progress:
-    """What a stream has seen so far."""
+    """What a stream has seen so far; `repeated_before`: passes that the engine had repeated when it began."""
 
     started: float
+    repeated_before: int
     first_token: float | None = None
     num_tokens: int = 0
     logprobs: list[TokenLogprob] = field(default_factory=list)
@@ -59,7 +60,8 @@ class _Progress:
 
 def stream_events(turn: Turn) -> Iterator[Event]:
     """Yield pieces and one `Finished`. Closing the iterator frees the request's pages at once."""
-    progress = _Progress(started=time.perf_counter())
+    faults = turn.streams.engine.faults
+    progress = _Progress(started=time.perf_counter(), repeated_before=faults.repeated)
     with closing(turn.streams.run(turn.request, turn.on_prefill)) as steps:
         for step in steps:
             progress.first_token = progress.first_token or time.perf_counter()
@@ -128,8 +130,16 @@ def _finished(
         kernels=facts.kernels,
         logprobs=None if turn.sampling.logprobs is None else tuple(progress.logprobs),
         speculation=turn.request.speculation,
-        warnings=(*facts.warnings, *turn.decoder.warnings),
+        warnings=(*facts.warnings, *turn.decoder.warnings, *_faults(turn, progress)),
     )
+
+
+def _faults(turn: Turn, progress: _Progress) -> Iterator[str]:
+    """What went wrong meanwhile and changed no answer: it took time, or left off what saves time."""
+    yield from turn.streams.engine.faults.remarks(progress.repeated_before)
+    report = turn.request.speculation
+    if report is not None and report.error is not None:
+        yield f"drafting was stopped by an error: {report.error}"
 
 
 def _describe(tokenizer: Tokenizer, choice: Choice) -> TokenLogprob:
