@@ -138,7 +138,10 @@ class LLM:
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:
-        """The events of an answer; see `chat`. All checks are done before this returns.
+        """The events of an answer; see `chat`.
+
+        What was asked for is checked before this returns. That too many requests wait is told by an
+        `EnvironmentFault` where the first event is read: only then does the request line up.
 
         Args:
             on_prefill: told tokens done and tokens in all while the prompt is read.
