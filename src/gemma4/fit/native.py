@@ -84,9 +84,9 @@ def row_numbers(text: TextConfig, specs: Iterable[LayerSpec]) -> int:
     heads = {spec.num_heads * spec.head_dim for spec in layers}
     keys = {spec.num_kv_heads * spec.head_dim for spec in layers}
     inner = {spec.intermediate_size for spec in layers}
-    angles = {spec.head_dim for spec in layers}
+    angles = {spec.kind: spec.head_dim for spec in layers}
     # x, a branch's result; query, attended; key, value; gate, up; cosines and sines of half a head
-    numbers = 2 * width + 2 * sum(heads) + 2 * sum(keys) + 2 * sum(inner) + sum(angles)
+    numbers = 2 * width + 2 * sum(heads) + 2 * sum(keys) + 2 * sum(inner) + sum(angles.values())
     if text.per_layer_dim:
         numbers += (len(layers) + 1) * text.per_layer_dim
     if text.moe is not None:
