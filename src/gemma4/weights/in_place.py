@@ -6,6 +6,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from ..fit.native import KEPT_FORMATS
 from ..quant import (
     BlockMatrix,
     BlockStack,
@@ -23,11 +24,6 @@ from .derived import JoinedTensor, Place
 from .huggingface.packed_tensor import PackedTensor
 from .mapped_tensor import MappedTensor
 from .source import StoredTensor
-
-KEPT_FORMATS: Final = frozenset(
-    {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}
-)
-"""Formats that the native kernels multiply as they are; `fit.native` counts with the same."""
 
 MEDIA: Final = frozenset({Role.VISION, Role.AUDIO, Role.PROJECTOR})
 _MATRICES: Final = frozenset({TensorKind.LINEAR, TensorKind.EMBEDDING, TensorKind.EXPERTS})
