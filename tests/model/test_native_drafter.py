@@ -102,7 +102,6 @@ def test_drafts_are_those_of_the_modules(size: str, dtype: torch.dtype) -> None:
     for got, wanted in zip(found, expected, strict=True):
         assert (got - wanted).abs().max() < RELATIVE * wanted.abs().max()
         assert torch.equal(got.argmax(-1), wanted.argmax(-1))
-    assert set(ours.take_seconds()) >= {"attend", "linear"}
 
 
 @pytest.mark.parametrize("size", DRAFTED)

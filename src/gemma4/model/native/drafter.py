@@ -81,11 +81,6 @@ class NativeDrafter:
         )
         return self._logits[:requests]
 
-    def take_seconds(self) -> dict[str, float]:
-        """Seconds in each kind of step since the last call."""
-        seconds: dict[str, float] = self._program.take_seconds()
-        return seconds
-
     def _build(self, capacity: int) -> None:
         drafter, config = self._drafter, self._drafter.config
         self._space = Workspace(0)  # what was built before runs no more, even if this fails
