@@ -49,7 +49,7 @@ def load(
         device: `auto` takes a CUDA device if there is one, else the CPU.
         dtype: `auto`, `float32`, `bfloat16` or `float16`; on a processor a named one computes with torch.
         kernels: `auto` computes with native kernels on a processor and with Triton's on a GPU, `off` with
-            torch; or `cuda`, or the name of an instruction set, which must be there.
+            torch; or `cuda`, or an instruction set, which must be there and computes in float32.
         context: tokens that one request may have, prompt and answer together; None: all the model was
             made for, or what half of the free memory holds.
         kv_dtype: of keys and values: `auto` as the model computes, and in 16 bits beside native kernels,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..config import DrafterConfig, ModelConfig, TextConfig
-from ..errors import EnvironmentFault
+from ..errors import EnvironmentFault, InputError
+from ..fit.native import COMPUTING
 from ..kernels.native import Missing, Native, find_native
 
 if TYPE_CHECKING:  # `gemma4 fit` asks for kernels and does not wait for torch
@@ -26,33 +27,46 @@ class NativeChoice:
 
 
 def choose_native(
-    config: ModelConfig, *, kernels: str, device: "torch.device", dtype: str
+    config: ModelConfig,
+    *,
+    kernels: str,
+    device: "torch.device",
+    dtype: str,
+    obstacle: str | None = None,
 ) -> NativeChoice:
     """Native kernels on a processor unless told otherwise; a dtype asked for by name means torch.
 
     Args:
         kernels: `auto`, `off`, or an instruction set (`avx512-vnni`, `avx2`, `neon`, `portable`).
+        obstacle: why they cannot read the checkpoint, whatever its widths.
 
     Raises:
         EnvironmentFault: kernels asked for by name that cannot compute this model here.
-        InputError: no such kernels on this processor.
+        InputError: no such kernels on this processor, or kernels by name with a dtype that is not theirs.
     """
     if kernels == OFF:
         return NativeChoice(None)
     if kernels == AUTO and (device.type != "cpu" or dtype != AUTO):
         return NativeChoice(None)
-    found = usable_kernels(config, kernels)
+    found = usable_kernels(config, kernels, obstacle)
     if device.type != "cpu":
         found = Missing(f"native kernels compute on the CPU and the model is on {device}")
     if isinstance(found, Native):
+        if dtype not in (AUTO, COMPUTING):
+            raise InputError(
+                f"kernels {kernels} compute in {COMPUTING} and dtype is {dtype}; "
+                "give dtype auto, or kernels off"
+            )
         return NativeChoice(found)
     if kernels != AUTO:
         raise EnvironmentFault(f"kernels {kernels} cannot be used: {found.reason}")
     return NativeChoice(None, (f"computing with torch, which is slower: {found.reason}",))
 
 
-def usable_kernels(config: ModelConfig, kernels: str = AUTO) -> Native | Missing:
-    """The kernels, if they are here and compute a model of these widths.
+def usable_kernels(
+    config: ModelConfig, kernels: str = AUTO, obstacle: str | None = None
+) -> Native | Missing:
+    """The kernels, if they are here and compute a model of these widths, and nothing else is in their way.
 
     Raises:
         InputError: no such kernels on this processor.
@@ -60,7 +74,7 @@ def usable_kernels(config: ModelConfig, kernels: str = AUTO) -> Native | Missing
     found = find_native(kernels=None if kernels == AUTO else kernels)
     if isinstance(found, Missing):
         return found
-    reason = _obstacle(config.text)
+    reason = _obstacle(config.text) or obstacle
     return found if reason is None else Missing(reason)
 
 

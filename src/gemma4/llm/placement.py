@@ -16,6 +16,7 @@ from ..fit.weights import estimate_stored_weights
 from ..kernels.cuda import CudaKernels
 from ..kernels.native import Native
 from ..weights.checkpoint import Checkpoint
+from ..weights.in_place import table_obstacle
 from ..weights.load import is_plain
 from ..weights.stored_weights import stored_weights
 from .cuda_choice import CUDA, choose_cuda
@@ -55,7 +56,8 @@ def choose_placement(
     memory, else to bfloat16.
 
     Raises:
-        InputError: an unknown dtype, or a device or kernels that this machine lacks.
+        InputError: an unknown dtype, one that the kernels asked for do not compute in, or a device or kernels
+            that this machine lacks.
         EnvironmentFault: kernels asked for by name that cannot compute this model.
     """
     place = _device(device)
@@ -71,7 +73,13 @@ def choose_placement(
         if found.kernels is not None:
             return Placement(place, computing, found.notes, found.kernels)
         return _with_torch(checkpoint, place, dtype, found.notes)
-    choice = choose_native(checkpoint.config, kernels=kernels, device=place, dtype=dtype)
+    choice = choose_native(
+        checkpoint.config,
+        kernels=kernels,
+        device=place,
+        dtype=dtype,
+        obstacle=table_obstacle(checkpoint.source.tensors),
+    )
     if choice.native is not None:
         placed = Placement(place, torch.float32, choice.notes, choice.native)
         return replace(placed, notes=(*choice.notes, *_crowding(checkpoint, placed)))

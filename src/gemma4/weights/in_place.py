@@ -1,5 +1,6 @@
 """Matrices that stay in their file, in its own blocks: what may, and how the model takes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from ..fit.native import KEPT_FORMATS
+from ..fit.weights import TABLE
 from ..quant import (
     BlockMatrix,
     BlockStack,
@@ -54,6 +56,15 @@ def keep_matrix(stored: StoredTensor, entry: TensorEntry) -> KeptMatrix | str:
         case JoinedTensor() if all(isinstance(part, PackedTensor) for _, part in stored.parts):
             return _join(stored)
     return ""
+
+
+def table_obstacle(tensors: Mapping[str, StoredTensor]) -> str | None:
+    """Why the kernels cannot look rows up in the per-layer table; None: they can, or there is none."""
+    for name, stored in tensors.items():
+        reads = isinstance(stored, MappedTensor) and stored.encoding in KEPT_FORMATS
+        if name.endswith(TABLE) and not reads:
+            return f"the native kernels look no rows up in a per-layer table in {stored.encoding}"
+    return None
 
 
 def copied_bytes(
