@@ -19,6 +19,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from machine import describe_machine, short_name
 from measurement import CONVERSATION, GROUPS, Figure, Report, model_bytes
@@ -78,6 +79,9 @@ class Bench:
             return
         # Some programs say goodbye after our last line.
         answers = [line for line in done.stdout.splitlines() if line.startswith('{"side"')]
+        if not answers:
+            self.failures.append(f"{side} on {size} {quant} ended without a report")
+            return
         said = json.loads(answers[-1])
         said["figures"] = {name: Figure(**figure) for name, figure in said["figures"].items()}
         report = Report(**said)
@@ -108,7 +112,11 @@ class Bench:
         if path.is_dir():
             layers = self.options.layers or text.num_layers
             table = text.per_layer_vocab_size * text.per_layer_dim * layers * 2
-            return model_bytes(path) - table
+            idle = 0
+            if text.moe is not None:
+                expert = 3 * text.hidden_size * text.moe.intermediate_size * 2
+                idle = layers * (text.moe.num_experts - text.moe.top_k) * expert
+            return model_bytes(path) - table - idle
         total = 0.0
         for name, place in open_gguf(path).tensors.items():
             share = 0.0 if name in TABLES else 1.0
@@ -125,11 +133,11 @@ def _joined(before: Report, report: Report) -> Report:
         version=report.version,
         threads=report.threads,
         settings=report.settings,
-        missing=report.missing,
+        missing=before.missing | report.missing,
     )
-    for metric, figure in report.figures.items():
-        samples = (*before.figures[metric].samples, *figure.samples)
-        joined.add(metric, samples, figure.note)
+    for metric in dict.fromkeys((*before.figures, *report.figures)):
+        parts = [one.figures[metric] for one in (before, report) if metric in one.figures]
+        joined.add(metric, [x for part in parts for x in part.samples], parts[-1].note)
     return joined
 
 
@@ -169,7 +177,15 @@ def main() -> None:
                     its_quant, script = PEERS[peer]
                     if its_quant == quant:
                         bench.measure(size, quant, peer, getattr(options, peer), script)
-    comparisons = [found for size in sizes for peer in peers for found in bench.compare(size, peer)]
+        write_results(bench, head, sizes)  # what is known so far: the next size may take an hour
+    if bench.failures:
+        raise SystemExit("; ".join(bench.failures))
+
+
+def write_results(bench: Bench, head: dict[str, Any], sizes: list[str]) -> None:
+    """The table, its rows, and what each side said."""
+    options = bench.options
+    comparisons = [one for size in sizes for peer in PEERS for one in bench.compare(size, peer)]
     options.out.mkdir(parents=True, exist_ok=True)
     day, models = time.strftime("%Y-%m-%d"), "-".join(bench.name(size) for size in sizes)
     stem = options.out / f"{day}-{options.machine}-{models}"
@@ -183,8 +199,6 @@ def main() -> None:
     content = json.dumps({"head": head, "reports": raw}, indent=1)
     stem.with_name(f"{stem.name}-raw.json").write_text(content + "\n")
     print(markdown)
-    if bench.failures:
-        raise SystemExit("; ".join(bench.failures))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from native_models import SIZES, random_drafter, random_model
+from native_models import DRAFTED, random_drafter, random_model
 from speculated import Scripted, VirtualTime
 
 from gemma4.config import plan_kv_groups
@@ -53,7 +53,7 @@ def answer(
     return found
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", DRAFTED)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_answers_do_not_change(size: str, temperature: float) -> None:
     sampling = Sampling(temperature=temperature, top_k=20, seed=4, max_tokens=LENGTH)
@@ -97,7 +97,7 @@ class Uneven(Both):
         return super().propose(tips, counts)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", DRAFTED)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_each_request_of_a_batch_has_a_draft_length_of_its_own(
     size: str, temperature: float
@@ -130,7 +130,7 @@ def test_each_request_of_a_batch_has_a_draft_length_of_its_own(
     assert source.differed >= 5
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", DRAFTED)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_native_drafter_guesses_what_its_modules_guess(size: str, temperature: float) -> None:
     """It shares no training with the model, so it is hardly ever right; the answer is the same."""

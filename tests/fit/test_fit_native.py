@@ -22,13 +22,12 @@ from gemma4.fit import (
     find_quantization,
 )
 from gemma4.fit.counts import Role
-from gemma4.fit.native import PACKED_FORMATS, copied_when_packed, row_numbers
+from gemma4.fit.native import KEPT_FORMATS, copied_when_packed, native_kv_dtype, row_numbers
 from gemma4.model.gemma4 import build_model
 from gemma4.model.native import NativeDecoder
 from gemma4.model.native.towers import kept_media
 from gemma4.model.paged_kv import PageStorage
-from gemma4.quant import MappedEmbedding
-from gemma4.weights.in_place import KEPT_FORMATS
+from gemma4.quant import FORMATS, MappedEmbedding
 from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 from gemma4.weights.quantize.plan import plan_gguf
@@ -39,8 +38,15 @@ from gemma4.weights.stored_weights import stored_weights
 ROWS = 64
 
 
-def test_what_is_counted_as_packed_is_what_the_loader_keeps() -> None:
-    assert PACKED_FORMATS - {"W4A16", "Q4_K_M"} == KEPT_FORMATS
+def test_what_is_kept_is_what_the_kernels_have_formats_for() -> None:
+    formats = native().module.Format
+    assert FORMATS.keys() & set(dir(formats)) == KEPT_FORMATS
+
+
+@pytest.mark.parametrize("name", PUBLISHED_MODELS)
+def test_keys_and_values_are_half_precision_where_both_are_normed(name: str) -> None:
+    wanted = "bfloat16" if name.startswith("gemma3") else "float16"
+    assert native_kv_dtype(PUBLISHED_MODELS[name].text) == wanted
 
 
 @pytest.mark.parametrize(

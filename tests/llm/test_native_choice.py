@@ -129,6 +129,29 @@ def test_native_kernels_by_name_on_a_gpu_are_refused() -> None:
         choose(kernels="avx2", device=torch.device("cuda", 0))
 
 
+def test_what_a_checkpoint_stores_may_be_in_their_way() -> None:
+    said = "computing with torch, which is slower: the table is odd"
+    config = shrunk("e2b")
+    found = choose_native(
+        config, kernels="auto", device=CPU, dtype="auto", obstacle="the table is odd"
+    )
+    assert found == NativeChoice(None, (said,))
+    assert usable_kernels(config, "auto", obstacle="the table is odd") == Missing(
+        "the table is odd"
+    )
+
+
+def test_kernels_by_name_compute_in_their_own_dtype_only() -> None:
+    found = choose(kernels="avx2", dtype="float32")
+    assert found.native is not None
+    for dtype in ("bfloat16", "float16"):
+        expected = (
+            f"kernels avx2 compute in float32 and dtype is {dtype}; give dtype auto, or kernels off"
+        )
+        with pytest.raises(InputError, match=f"^{expected}$"):
+            choose(kernels="avx2", dtype=dtype)
+
+
 @pytest.mark.parametrize("name", [*PUBLISHED_DRAFTERS])
 def test_every_published_drafter_is_computed_beside_its_model(name: str) -> None:
     assert drafter_obstacle(PUBLISHED_DRAFTERS[name]) is None

@@ -8,6 +8,7 @@ import torch
 from native_models import random_drafter, random_model, shrunk_drafter
 from native_products import native
 
+from gemma4.cli.quantize.directory_job import plan_directory_job
 from gemma4.config import DrafterConfig
 from gemma4.config.huggingface.writer import write_config
 from gemma4.engine.limits import Limits
@@ -19,6 +20,8 @@ from gemma4.hub.store import Store
 from gemma4.llm.drafts import Drafts, choose_drafter, open_drafts
 from gemma4.llm.placement import Placement
 from gemma4.model.drafter import Drafter
+from gemma4.weights.open_checkpoint import open_checkpoint
+from gemma4.weights.quantize.recipes import find_recipe
 from gemma4.weights.save import save_checkpoint
 
 
@@ -59,6 +62,24 @@ def test_a_drafter_of_fitting_widths_runs_on_the_kernels(size: str, tmp_path: Pa
     assert answer(size, drafts.speculator) == answer(size, None)
 
 
+def test_what_loading_a_drafter_did_is_said(tmp_path: Path) -> None:
+    plain = saved(random_drafter("31b"), shrunk_drafter("31b"), tmp_path / "plain")
+    packed = tmp_path / "packed"
+    job = plan_directory_job(
+        open_checkpoint(plain), find_recipe("w4a16"), packed, may_requantize=False, replaces=False
+    )
+    job.write(lambda _count: None)
+    target = random_model("31b")
+    chosen = choose_drafter(packed, target.config, Store(tmp_path))
+    assert chosen is not None
+    remark = replace(chosen.checkpoint, notes=("its head is odd",))
+    placement = Placement(torch.device("cpu"), torch.float32)
+    drafts = open_drafts(packed, replace(chosen, checkpoint=remark), target, placement)
+    said, expanded = drafts.notes
+    assert said == "drafter: its head is odd"
+    assert expanded.startswith("drafter: quantized tensors were expanded to float32: ")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -75,5 +96,5 @@ def test_another_runs_on_torch_and_is_said_to(
     drafter = Drafter(config).eval().requires_grad_(False)
     drafter.model.embed_tokens.weight.fill_(0.1)
     drafts = opened("e2b", saved(drafter, config, tmp_path / "drafter"))
-    assert drafts.notes == (f"the drafter computes with torch, which is slower: {reason}",)
+    assert drafts.notes == (f"drafter: computing with torch, which is slower: {reason}",)
     assert answer("e2b", drafts.speculator) == answer("e2b", None)

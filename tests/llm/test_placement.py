@@ -148,6 +148,32 @@ def test_blocks_that_native_kernels_read_are_not_expanded_however_little_memory_
     assert (found.dtype, found.notes) == (torch.float32, ())
 
 
+def with_table(encoding: str) -> SimpleNamespace:
+    """The same with a table of per-layer embeddings that lies in the file in this encoding."""
+    checkpoint, name = packed_checkpoint(), "model.language_model.embed_tokens_per_layer.weight"
+    packed = SimpleNamespace(name=name, shape=(64, 256), encoding=encoding, nbytes=9_216)
+    table = mapped(name, encoding, 64, 256) if encoding in FORMATS else packed
+    checkpoint.source.tensors[name] = table
+    return checkpoint
+
+
+@pytest.mark.parametrize("encoding", ["BF16", "Q4_0", "Q6_K"])
+def test_a_per_layer_table_that_kernels_look_rows_up_in_is_no_obstacle(encoding: str) -> None:
+    found = choose_placement(with_table(encoding), "cpu", "auto", "auto")
+    assert found.kernels is not None
+
+
+@pytest.mark.parametrize("encoding", ["Q2_K", "Q3_K", "IQ4_NL", "F64", "W4A16"])
+def test_one_that_they_do_not_read_is_computed_with_torch_which_reads_it(encoding: str) -> None:
+    """It was refused once the weights had been loaded."""
+    reason = f"the native kernels look no rows up in a per-layer table in {encoding}"
+    found = choose_placement(with_table(encoding), "cpu", "auto", "auto")
+    assert found.kernels is None
+    assert found.notes[0] == f"computing with torch, which is slower: {reason}"
+    with pytest.raises(EnvironmentFault, match=f"^kernels portable cannot be used: {reason}$"):
+        choose_placement(with_table(encoding), "cpu", "auto", "portable")
+
+
 def test_weights_that_do_not_fit_where_they_lie_are_not_refused_but_said_to_be_slow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

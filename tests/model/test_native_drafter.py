@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from native_models import SIZES, page_storage, page_table, random_drafter, random_model
+from native_models import DRAFTED, page_storage, page_table, random_drafter, random_model
 from native_products import native
 from torch import Tensor
 
@@ -91,7 +91,7 @@ def drafts_of_program(ours: NativeDrafter, requests: Read, chosen: list[int]) ->
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int8], ids=str)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", DRAFTED)
 @torch.inference_mode()
 def test_drafts_are_those_of_the_modules(size: str, dtype: torch.dtype) -> None:
     target, drafter = random_model(size), random_drafter(size)
@@ -102,10 +102,9 @@ def test_drafts_are_those_of_the_modules(size: str, dtype: torch.dtype) -> None:
     for got, wanted in zip(found, expected, strict=True):
         assert (got - wanted).abs().max() < RELATIVE * wanted.abs().max()
         assert torch.equal(got.argmax(-1), wanted.argmax(-1))
-    assert set(ours.take_seconds()) >= {"attend", "linear"}
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", DRAFTED)
 @torch.inference_mode()
 def test_a_request_gets_the_same_bits_alone_and_among_others(size: str) -> None:
     target, drafter = random_model(size), random_drafter(size)

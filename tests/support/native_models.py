@@ -16,13 +16,19 @@ from gemma4.model.paged_kv import PageStorage
 
 Random = TypeVar("Random", Gemma4, Drafter)
 
-SIZES = ("e2b", "12b", "26b-a4b", "31b")
+DRAFTED = ("e2b", "12b", "26b-a4b", "31b")
+"""Sizes that have a drafter."""
+
+SIZES = (*DRAFTED, "gemma3:270m")
 WINDOW = 40
 VOCAB = 512
 
 
 def shrunk(size: str) -> ModelConfig:
-    """Two blocks of layers and small widths; head ratios, sharing, experts and K=V stay."""
+    """Two blocks of layers and small widths; head ratios, sharing, experts and K=V stay.
+
+    Full layers have wider heads where the published ones have: in Gemma 3 only the rotations differ.
+    """
     published = PUBLISHED_MODELS[size]
     text = published.text
     pattern = (LayerKind.SLIDING, LayerKind.SLIDING, LayerKind.FULL)
@@ -42,7 +48,8 @@ def shrunk(size: str) -> ModelConfig:
             num_kv_heads=min(text.num_kv_heads, heads // 2),
             num_full_kv_heads=min(text.num_full_kv_heads, 2),
             head_dim=32,
-            full_head_dim=64,
+            full_head_dim=32 if text.full_head_dim == text.head_dim else 64,
+            attention_scale=32**-0.5 if text.attention_scale != 1 else 1.0,
             sliding_window=WINDOW,
             num_kv_shared_layers=3 if text.num_kv_shared_layers else 0,
             per_layer_dim=32 if text.per_layer_dim else 0,

@@ -123,6 +123,7 @@ def _published(
 def _stored(name: str, path: Path, planned: Planned) -> Candidate:
     """A model on disk, in its own encodings, or as if it were in another quantization."""
     from ..llm.placement import choose_placement
+    from ..weights.in_place import table_obstacle
     from ..weights.open_checkpoint import open_checkpoint
     from ..weights.stored_weights import stored_weights
 
@@ -140,7 +141,11 @@ def _stored(name: str, path: Path, planned: Planned) -> Candidate:
         config=config,
         weights=lambda dtype, native: estimate_stored_weights(tensors, dtype, native=native),
         torch_dtype=run_dtype,
-        kernels=None if planned.kernels == OFF else usable_kernels(config, planned.kernels),
+        kernels=None
+        if planned.kernels == OFF
+        else usable_kernels(
+            config, planned.kernels, obstacle=table_obstacle(checkpoint.source.tensors)
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from ..errors import ContextError
 from .activations import media_activation_bytes, prefill_bytes
 from .kv import kv_cache_bytes, kv_page_bytes
 from .machine import Machine
-from .native import KV_DTYPE, native_working_bytes
+from .native import native_kv_dtype, native_working_bytes
 from .weights import WeightsEstimate, dtype_bytes
 
 LIBRARY_BYTES: Final = 256 * 2**20
@@ -45,8 +45,8 @@ class Job:
 
     Attributes:
         context: tokens of each conversation, prompt and answer; users: how many at once.
-        run_dtype: dtype of computation; kv_dtype: of keys and values, None: the same, and half precision
-            beside native kernels.
+        run_dtype: dtype of computation; kv_dtype: of keys and values, None: the same, and 16 bits beside
+            native kernels.
         native: the native kernels compute: they read weights where they lie.
         media: images and sounds will be given, so the towers must be resident.
         tokenizer: text goes in and out, so the tokenizer is in memory.
@@ -120,7 +120,7 @@ def estimate_fit(
     """
     _check(config, job)
     kv_cache = kv_cache_bytes(
-        config.text, context=job.context, users=job.users, dtype=_kv_dtype(job)
+        config.text, context=job.context, users=job.users, dtype=_kv_dtype(config, job)
     )
     fixed = _fixed_bytes(weights, job)
     runtime = _runtime_bytes(config, job)
@@ -171,8 +171,8 @@ def _check(config: ModelConfig, job: Job) -> None:
         )
 
 
-def _kv_dtype(job: Job) -> str:
-    return job.kv_dtype or (KV_DTYPE if job.native else job.run_dtype)
+def _kv_dtype(config: ModelConfig, job: Job) -> str:
+    return job.kv_dtype or (native_kv_dtype(config.text) if job.native else job.run_dtype)
 
 
 def _fixed_bytes(weights: WeightsEstimate, job: Job) -> int:
@@ -204,7 +204,9 @@ def _vocabulary_bytes(config: ModelConfig, job: Job, of_all: int) -> int:
 def _working_bytes(config: ModelConfig, job: Job, context: int) -> int:
     """Keys and values with the pages' slack, and the larger of a prefill's and a tower's peak."""
     number_bytes = dtype_bytes(job.run_dtype)
-    pages = kv_page_bytes(config.text, context=context, users=job.users, dtype=_kv_dtype(job))
+    pages = kv_page_bytes(
+        config.text, context=context, users=job.users, dtype=_kv_dtype(config, job)
+    )
     towers = media_activation_bytes(config, number_bytes=number_bytes) if job.media else 0
     if job.native:  # the programs' buffers stay while a tower runs
         return pages + native_working_bytes(config.text, context=context, users=job.users) + towers

@@ -14,17 +14,13 @@ from ..config import LayerSpec, TextConfig
 from .activations import PREFILL_CHUNK
 from .counts import Role
 
-PACKED_FORMATS: Final = frozenset(
-    {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "W4A16"}
-    | {"Q4_K_M"}
+KEPT_FORMATS: Final = frozenset(
+    {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}
 )
-"""Encodings that the kernels multiply as they are; `weights.in_place` decides tensor by tensor."""
+"""Formats that the kernels multiply, and look rows up in, as they are."""
 
 COMPUTING: Final = "float32"
 """Dtype of activations, and of what is expanded."""
-
-KV_DTYPE: Final = "float16"
-"""Of keys and values, unless told otherwise."""
 
 TAIL_ROWS: Final = 16
 """Rows that the buffers of sharing layers and head have room for at first."""
@@ -32,6 +28,7 @@ TAIL_ROWS: Final = 16
 _PACKED_MATRICES: Final = frozenset(
     {Role.EMBEDDING, Role.LINEAR, Role.EXPERTS, Role.ROUTER, Role.VISION, Role.AUDIO}
 )
+_MIXTURES: Final = frozenset({"Q4_K_M"})
 _FLOAT: Final = 4
 _ACTIVATION_BLOCK: Final = 48
 """Bytes of 32 activations in 8 bits, with their scale and sums."""
@@ -42,11 +39,20 @@ def copied_when_packed(role: Role, encoding: str, nbytes: int) -> int | None:
 
     Experts in W4A16 are stored one by one and put together in memory.
     """
-    if role not in _PACKED_MATRICES or encoding not in PACKED_FORMATS:
+    if role not in _PACKED_MATRICES:
         return None
     if encoding == "W4A16":
         return {Role.EXPERTS: nbytes, Role.EMBEDDING: None}.get(role, 0)
-    return 0
+    return 0 if encoding in KEPT_FORMATS or encoding in _MIXTURES else None
+
+
+def native_kv_dtype(text: TextConfig) -> str:
+    """Of keys and values, unless told otherwise: half precision where its range is enough.
+
+    Keys, and Gemma 4's values, are normed over a head: no number exceeds √H times a norm's weight. Gemma 3's
+    values are not; bfloat16 takes as little room and overflows no earlier than float32.
+    """
+    return "float16" if text.normalizes_values else "bfloat16"
 
 
 def native_working_bytes(text: TextConfig, *, context: int, users: int) -> int:
@@ -84,9 +90,9 @@ def row_numbers(text: TextConfig, specs: Iterable[LayerSpec]) -> int:
     heads = {spec.num_heads * spec.head_dim for spec in layers}
     keys = {spec.num_kv_heads * spec.head_dim for spec in layers}
     inner = {spec.intermediate_size for spec in layers}
-    angles = {spec.head_dim for spec in layers}
+    angles = {spec.kind: spec.head_dim for spec in layers}
     # x, a branch's result; query, attended; key, value; gate, up; cosines and sines of half a head
-    numbers = 2 * width + 2 * sum(heads) + 2 * sum(keys) + 2 * sum(inner) + sum(angles)
+    numbers = 2 * width + 2 * sum(heads) + 2 * sum(keys) + 2 * sum(inner) + sum(angles.values())
     if text.per_layer_dim:
         numbers += (len(layers) + 1) * text.per_layer_dim
     if text.moe is not None:

@@ -67,7 +67,8 @@ _MEDIA_PREFIXES = (
     "model.audio_tower.",
     "model.embed_audio.",
 )
-_TABLE = "embed_tokens_per_layer.weight"
+TABLE = "embed_tokens_per_layer.weight"
+"""How the name of the per-layer table ends."""
 
 
 def estimate_weights(
@@ -128,7 +129,7 @@ def _place(tensor: Counted, quantization: Quantization) -> tuple[Role, StoredWei
 def _role_of(name: str) -> Role:
     if name.startswith(_MEDIA_PREFIXES):
         return Role.VISION if "vision" in name else Role.AUDIO
-    return Role.PER_LAYER_TABLE if name.endswith(_TABLE) else Role.LINEAR
+    return Role.PER_LAYER_TABLE if name.endswith(TABLE) else Role.LINEAR
 
 
 def _total(

@@ -84,13 +84,13 @@ def open_drafts(
     if chosen is None:
         return Drafts(Speculator(PromptLookup()))
     native = placement.kernels if isinstance(placement.kernels, Native) else None
-    notes: tuple[str, ...] = ()
+    notes = chosen.checkpoint.notes
     obstacle = drafter_obstacle(chosen.config)
     if native is not None and obstacle is not None:
-        native, notes = None, (f"the drafter computes with torch, which is slower: {obstacle}",)
+        native, notes = None, (*notes, f"computing with torch, which is slower: {obstacle}")
     drafter = build_drafter(chosen.config)
     with explaining_memory(chosen.checkpoint, placement):
-        load_weights(
+        report = load_weights(
             drafter,
             chosen.checkpoint,
             device=placement.device,
@@ -98,4 +98,5 @@ def open_drafts(
             keep_blocks=native is not None,
         )
     source = GemmaDrafter(drafter, target, name=chosen.name, native=native)
-    return Drafts(Speculator(source), notes)
+    told = tuple(f"drafter: {note}" for note in (*notes, *report.notes))
+    return Drafts(Speculator(source), told)

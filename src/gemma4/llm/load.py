@@ -8,6 +8,7 @@ import torch
 
 from ..config import DrafterConfig, ModelConfig
 from ..errors import CheckpointError
+from ..fit.native import native_kv_dtype
 from ..hub.names import resolve
 from ..hub.store import Store, default_root
 from ..kernels.cuda import CudaKernels
@@ -49,11 +50,11 @@ def load(
         device: `auto` takes a CUDA device if there is one, else the CPU.
         dtype: `auto`, `float32`, `bfloat16` or `float16`; on a processor a named one computes with torch.
         kernels: `auto` computes with native kernels on a processor and with Triton's on a GPU, `off` with
-            torch; or `cuda`, or the name of an instruction set, which must be there.
+            torch; or `cuda`, or an instruction set, which must be there and computes in float32.
         threads: of the processor that compute, torch's as well; None: one for each core it may use.
         context: tokens of one request, prompt and answer; None: all, or what half of the free memory holds.
-        kv_dtype: of keys and values: `auto` as the model computes, `float32`, `bfloat16`, `float16`, or
-            `int8` with a scale for each token and head.
+        kv_dtype: of keys and values: `auto` as the model computes, and in 16 bits beside native kernels,
+            `float32`, `bfloat16`, `float16`, or `int8` with a scale for each token and head.
         kv_memory: bytes that keys and values of all requests may take, those remembered of earlier ones
             included; None: what `max_requests` of the whole context need, up to half of the free memory,
             and one in any case. Requests that do not fit beside others wait for them.
@@ -122,11 +123,11 @@ def _carry_out(plan: _Plan, started: float) -> LLM:
     model, report = _fill_model(plan.checkpoint, config, placement)
     drafts = open_drafts(plan.drafter, plan.chosen_drafter, model, placement)
     computing = str(model.dtype).removeprefix("torch.")
+    is_native = isinstance(placement.kernels, Native)
     memory = plan_memory(
         plan.keys_values,
         config,
-        # Half precision beside native kernels: normed keys and values stay far below its limit.
-        computing="float16" if isinstance(placement.kernels, Native) else computing,
+        computing=native_kv_dtype(config.text) if is_native else computing,
         free_bytes=free_beside(plan.checkpoint, placement),
     )
     streams = open_streams(model, memory, drafts.speculator, placement.kernels)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..config import DrafterConfig, ModelConfig, TextConfig
-from ..errors import EnvironmentFault
+from ..errors import EnvironmentFault, InputError
+from ..fit.native import COMPUTING
 from ..kernels.native import Missing, Native, find_native
 
 if TYPE_CHECKING:  # `gemma4 fit` asks for kernels and does not wait for torch
@@ -32,25 +33,32 @@ def choose_native(
     device: "torch.device",
     dtype: str,
     threads: int | None = None,
+    obstacle: str | None = None,
 ) -> NativeChoice:
     """Native kernels on a processor unless told otherwise; a dtype asked for by name means torch.
 
     Args:
         kernels: `auto`, `off`, or an instruction set (`avx512-vnni`, `avx2`, `neon`, `portable`).
         threads: None takes the cores that this process may use.
+        obstacle: why they cannot read the checkpoint, whatever its widths.
 
     Raises:
         EnvironmentFault: kernels asked for by name that cannot compute this model here.
-        InputError: no such kernels on this processor.
+        InputError: no such kernels on this processor, or kernels by name with a dtype that is not theirs.
     """
     if kernels == OFF:
         return NativeChoice(None)
     if kernels == AUTO and (device.type != "cpu" or dtype != AUTO):
         return NativeChoice(None)
-    found = usable_kernels(config, kernels, threads)
+    found = usable_kernels(config, kernels, threads=threads, obstacle=obstacle)
     if device.type != "cpu":
         found = Missing(f"native kernels compute on the CPU and the model is on {device}")
     if isinstance(found, Native):
+        if dtype not in (AUTO, COMPUTING):
+            raise InputError(
+                f"kernels {kernels} compute in {COMPUTING} and dtype is {dtype}; "
+                "give dtype auto, or kernels off"
+            )
         return NativeChoice(found)
     if kernels != AUTO:
         raise EnvironmentFault(f"kernels {kernels} cannot be used: {found.reason}")
@@ -58,9 +66,13 @@ def choose_native(
 
 
 def usable_kernels(
-    config: ModelConfig, kernels: str = AUTO, threads: int | None = None
+    config: ModelConfig,
+    kernels: str = AUTO,
+    *,
+    threads: int | None = None,
+    obstacle: str | None = None,
 ) -> Native | Missing:
-    """The kernels, if they are here and compute a model of these widths.
+    """The kernels, if they are here and compute a model of these widths, and nothing else is in their way.
 
     Raises:
         InputError: no such kernels on this processor.
@@ -68,7 +80,7 @@ def usable_kernels(
     found = find_native(kernels=None if kernels == AUTO else kernels, num_threads=threads)
     if isinstance(found, Missing):
         return found
-    reason = _obstacle(config.text)
+    reason = _obstacle(config.text) or obstacle
     return found if reason is None else Missing(reason)
 
 

@@ -16,6 +16,7 @@ from ..fit.weights import estimate_stored_weights
 from ..kernels.cuda import CudaKernels
 from ..kernels.native import Native
 from ..weights.checkpoint import Checkpoint
+from ..weights.in_place import table_obstacle
 from ..weights.load import is_plain
 from ..weights.stored_weights import stored_weights
 from .cuda_choice import CUDA, choose_cuda
@@ -56,7 +57,12 @@ def choose_placement(
     memory, else to bfloat16.
 
     Raises:
-        InputError: an unknown dtype, fewer threads than one, or a device or kernels that this machine lacks.
+        checkpoint.config,
+        kernels=kernels,
+        device=place,
+        dtype=dtype,
+        threads=threads,
+        obstacle=table_obstacle(checkpoint.source.tensors),
         EnvironmentFault: kernels asked for by name that cannot compute this model.
     """
     place = _device(device)
@@ -75,7 +81,12 @@ def choose_placement(
             return Placement(place, computing, found.notes, found.kernels)
         return _with_torch(checkpoint, place, dtype, found.notes)
     choice = choose_native(
-        checkpoint.config, kernels=kernels, device=place, dtype=dtype, threads=threads
+        checkpoint.config,
+        kernels=kernels,
+        device=place,
+        dtype=dtype,
+        threads=threads,
+        obstacle=table_obstacle(checkpoint.source.tensors),
     )
     if choice.native is not None:
         placed = Placement(place, torch.float32, choice.notes, choice.native)

@@ -73,15 +73,6 @@ class PageStorage:
         """Number of the group that a layer's keys lie in, and its row there."""
         return self._places[layer]
 
-    @property
-    def page_bytes(self) -> tuple[int, ...]:
-        """Bytes of one page of each group."""
-        parts = (self.keys, self.values, self.key_scales, self.value_scales)
-        return tuple(
-            sum(part[number].nbytes for part in parts if part) // max(pages, 1)
-            for number, pages in enumerate(self.num_pages)
-        )
-
     def write(self, layer: int, pages: Tensor, slots: Tensor, key: Tensor, value: Tensor) -> None:
         """Put keys and values [T, K, H] into slots int64 [T] of pages int64 [T]."""
         number, row = self.place(layer)

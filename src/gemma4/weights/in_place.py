@@ -1,11 +1,14 @@
 """Matrices that stay in their file, in its own blocks: what may, and how the model takes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from torch import nn
 
+from ..fit.native import KEPT_FORMATS
+from ..fit.weights import TABLE
 from ..quant import (
     BlockMatrix,
     BlockStack,
@@ -23,11 +26,6 @@ from .derived import JoinedTensor, Place
 from .huggingface.packed_tensor import PackedTensor
 from .mapped_tensor import MappedTensor
 from .source import StoredTensor
-
-KEPT_FORMATS: Final = frozenset(
-    {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}
-)
-"""Formats that the native kernels multiply as they are; `fit.native` counts with the same."""
 
 MEDIA: Final = frozenset({Role.VISION, Role.AUDIO, Role.PROJECTOR})
 _MATRICES: Final = frozenset({TensorKind.LINEAR, TensorKind.EMBEDDING, TensorKind.EXPERTS})
@@ -58,6 +56,15 @@ def keep_matrix(stored: StoredTensor, entry: TensorEntry) -> KeptMatrix | str:
         case JoinedTensor() if all(isinstance(part, PackedTensor) for _, part in stored.parts):
             return _join(stored)
     return ""
+
+
+def table_obstacle(tensors: Mapping[str, StoredTensor]) -> str | None:
+    """Why the kernels cannot look rows up in the per-layer table; None: they can, or there is none."""
+    for name, stored in tensors.items():
+        reads = isinstance(stored, MappedTensor) and stored.encoding in KEPT_FORMATS
+        if name.endswith(TABLE) and not reads:
+            return f"the native kernels look no rows up in a per-layer table in {stored.encoding}"
+    return None
 
 
 def copied_bytes(

@@ -52,19 +52,15 @@ class NativeDecoder:
         self._storage = storage
         self._native = native
         self._looked_up = 0
-        self._build_body(tokens)
-        self._build_tail(FIRST_TAIL_ROWS)
+        self._body = self._tail = Workspace(0)
+        self._fit_buffers(tokens, FIRST_TAIL_ROWS)
 
     def __call__(self, batch: Batch) -> Output:
         """One pass; hidden [R, D] and logits [R, V] are the caller's own."""
         assert isinstance(batch.kv, PagedKV)
         assert batch.kv.storage is self._storage
         tokens, rows = batch.ids.numel(), batch.logit_rows.numel()
-        if tokens > self._body.capacity:
-            self._build_body(tokens)
-            self._build_tail(self._tail.capacity)  # it reads the body's stream
-        if rows > self._tail.capacity:
-            self._build_tail(rows)
+        self._fit_buffers(tokens, rows)
         ids = batch.ids
         if batch.soft_rows is not None:
             ids = ids.index_fill(0, batch.soft_rows, PADDING_ID)
@@ -102,36 +98,46 @@ class NativeDecoder:
             self._looked_up = 0
             table.let_go()
 
+    def _fit_buffers(self, tokens: int, rows: int) -> None:
+        """Build anew what is too small. Where there is no memory for it, nothing of it runs."""
+        if tokens > self._body.capacity:
+            self._build_body(tokens)
+        if rows > self._tail.capacity:
+            self._build_tail(max(rows, FIRST_TAIL_ROWS))
+
     def _build_body(self, capacity: int) -> None:
         decoder, config = self._decoder, self._decoder.config
-        self._body = Workspace(capacity)
-        self._x = self._body.floats("x", config.hidden_size)
+        self._body = self._tail = Workspace(0)  # the tail reads the body's stream
+        space = Workspace(capacity)
+        self._x = space.floats("x", config.hidden_size)
         self._embed = self._native.program()
         table = table_matrix(self._native, decoder.embed_tokens)
-        self._body.keep(table)
+        space.keep(table)
         self._embed.embed(table.matrix, math.sqrt(config.hidden_size), self._x.data_ptr())
         self._body_program = self._native.program()
         first = config.first_shared_layer
-        streams = self._streams(self._body, self._body_program, self._x, 0, first)
-        self._layers(self._body, self._body_program, streams, 0, first)
+        streams = self._streams(space, self._body_program, self._x, 0, first)
+        self._layers(space, self._body_program, streams, 0, first)
+        self._body = space
 
     def _build_tail(self, capacity: int) -> None:
         decoder, config = self._decoder, self._decoder.config
-        self._tail = Workspace(capacity)
-        x = self._tail.floats("x", config.hidden_size)
-        self._hidden = self._tail.floats("hidden", config.hidden_size)
+        self._tail = Workspace(0)
+        space = Workspace(capacity)
+        x = space.floats("x", config.hidden_size)
+        self._hidden = space.floats("hidden", config.hidden_size)
         self._prelude, self._tail_program = self._native.program(), self._native.program()
         first, last = config.first_shared_layer, config.num_layers
         self._prelude.gather(self._x.data_ptr(), x.data_ptr(), config.hidden_size)
-        streams = self._streams(self._tail, self._prelude, x, first, last)
+        streams = self._streams(space, self._prelude, x, first, last)
         self._tail_program.gather(self._x.data_ptr(), x.data_ptr(), config.hidden_size)
-        self._layers(self._tail, self._tail_program, streams, first, last)
-        head = self._tail.keep(weight_of(self._native, self._head_source()))
-        packed = self._tail.bytes("head", head.packed_bytes).data_ptr()
+        self._layers(space, self._tail_program, streams, first, last)
+        head = space.keep(weight_of(self._native, self._head_source()))
+        packed = space.bytes("head", head.packed_bytes).data_ptr()
         self._tail_program.norm(
             x.data_ptr(),
             config.hidden_size,
-            self._tail.vector(decoder.norm.weight),
+            space.vector(decoder.norm.weight),
             decoder.norm.eps,
             self._hidden.data_ptr(),
             head.packing,
@@ -140,6 +146,7 @@ class NativeDecoder:
         self._tail_program.linear([(head.matrix, 0, head.rows)], packed)
         if config.logit_softcap is not None:
             self._tail_program.softcap(config.vocab_size, config.logit_softcap)
+        self._tail = space
 
     def _head_source(self) -> object:
         table = self._decoder.embed_tokens

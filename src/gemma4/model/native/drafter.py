@@ -44,6 +44,7 @@ class NativeDrafter:
         self.storage = storage
         self._drafter, self._target, self._native = drafter, target, native
         self._lenders = {spec.kind: spec.index for spec in target.decoder.specs if spec.owns_kv}
+        self._space = Workspace(0)
         self._build(FIRST_REQUESTS)
 
     def begin(self, hidden: Tensor, tables: Sequence[PageTable], lengths: Sequence[int]) -> None:
@@ -80,14 +81,10 @@ class NativeDrafter:
         )
         return self._logits[:requests]
 
-    def take_seconds(self) -> dict[str, float]:
-        """Seconds in each kind of step since the last call."""
-        seconds: dict[str, float] = self._program.take_seconds()
-        return seconds
-
     def _build(self, capacity: int) -> None:
         drafter, config = self._drafter, self._drafter.config
-        space = self._space = Workspace(capacity)
+        self._space = Workspace(0)  # what was built before runs no more, even if this fails
+        space = Workspace(capacity)
         program = self._program = self._native.program()
         self._width = config.backbone_hidden_size
         self._input = space.floats("input", 2 * self._width)
@@ -108,12 +105,15 @@ class NativeDrafter:
         following = self._input[:, self._width :]
         builder.linear(normed, [(drafter.post_projection, following)])
         if config.num_centroids:
-            self._add_ordered_head(builder, program, normed)
+            self._add_ordered_head(builder, space, program, normed)
         else:
             builder.linear(normed, [(self._head_source(), self._logits)])
+        self._space = space
 
-    def _add_ordered_head(self, builder: LayerBuilder, program: Any, normed: Tensor) -> None:
-        space, config = self._space, self._drafter.config
+    def _add_ordered_head(
+        self, builder: LayerBuilder, space: Workspace, program: Any, normed: Tensor
+    ) -> None:
+        config = self._drafter.config
         head = self._drafter.masked_embedding
         clusters = space.floats("clusters", config.num_centroids)
         builder.linear(normed, [(head.centroids, clusters)])

@@ -24,8 +24,8 @@ class Streams:
     """What layers of a section share: the residual stream [T, D], rotations, and per-layer inputs."""
 
     x: Tensor
-    rotations: dict[int, tuple[Tensor, Tensor]]
-    """Cosines and sines [T, H / 2] by head dim."""
+    rotations: Mapping[LayerKind, tuple[Tensor, Tensor]]
+    """Cosines and sines [T, H / 2] by kind of layer."""
     per_layer: Tensor | None
     first_layer: int
 
@@ -115,7 +115,7 @@ class LayerBuilder:
             if not spec.keys_are_values:
                 products.append((attention.v_proj, value))
         self.normed(streams.x, layer.input_layernorm, products)
-        cos, sin = streams.rotations[spec.head_dim]
+        cos, sin = streams.rotations[spec.kind]
         group, page_layer = self._pages(spec)
         self._program.attention(
             num_heads=spec.num_heads,
