@@ -12,7 +12,7 @@ namespace {
 constexpr int kTokens = 17;
 constexpr int kCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, kTokens};
 constexpr float kUntouched = 12345.0f;
-constexpr uint64_t kEveryMachinesBits = 0xF9A44A3709B3F8D5;  // the hash of all portable products: changes with the arithmetic only
+constexpr uint64_t kEveryMachinesBits = 0x7BF5309D36080C9C;  // the hash of all portable products: changes with the arithmetic only
 
 std::vector<Shape> shapes(int block_columns) {
   if (block_columns == 256) return {{16, 256, 256, 0}, {37, 768, 256, 0}, {19, 512, 256, 7}};
