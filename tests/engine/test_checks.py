@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from gemma4.engine import engine
+from gemma4.engine.faults import Faults
 from gemma4.engine.loop_guard import LoopGuard
+from gemma4.engine.one_torch_thread import OneTorchThread
 from gemma4.engine.page_keys import PageKeys
 from gemma4.engine.sampler import Sampler
 from gemma4.engine.sampling import Sampling
@@ -117,7 +119,16 @@ def used_speculation() -> Speculation:
     return state
 
 
+def noted_faults() -> Faults:
+    faults = Faults()
+    faults.note_pass(ValueError("no"), repeats=True)
+    return faults
+
+
 BROKEN = [
+    (noted_faults, "repeated", 2, ()),
+    (noted_faults, "last", None, ()),
+    (OneTorchThread, "_inside", -1, ()),
     (grown_tally, "counts", torch.tensor([2.0, 0.0]), ()),
     (grown_tally, "seen", torch.tensor([1, 2]), ()),
     (used_sampler, "_chosen", 7, ()),

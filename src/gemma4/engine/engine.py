@@ -211,6 +211,7 @@ class Engine:
     def check(self) -> None:
         """Every part is sound."""
         self._scheduler.check()
+        self.faults.check()
         assert not self._passed, "a pass was not learnt of"
         if self._drafting is not None:
             self._drafting.check()

@@ -38,6 +38,12 @@ class Faults:
             told.append(f"drafting was stopped by an error: {self.drafting}")
         return tuple(told)
 
+    def check(self) -> None:
+        """Counts and words agree."""
+        assert 0 <= self.repeated <= self.count, f"{self.repeated} of {self.count} were repeated"
+        assert (self.last is None) == (self.count == 0), "an error without words"
+        assert (self._last_repeated is None) == (self.repeated == 0), "a repetition without words"
+
     def _note(self, error: Exception) -> None:
         self.count += 1
         self.last = f"{type(error).__name__}: {error}"

@@ -33,6 +33,10 @@ class OneTorchThread:
             self._inside -= 1
             torch.set_num_threads(self._before)
 
+    def check(self) -> None:
+        """Nobody left twice."""
+        assert self._inside >= 0, f"{self._inside} are inside"
+
 
 one_torch_thread = OneTorchThread()
 """The only one, of all engines: the number that it sets is the process's."""
