@@ -84,7 +84,7 @@ GEMMA4_INLINE void unpack_rest(const Matrix& m, int64_t row, Sink&& sink) {
 template <class Blocks, int T>
 GEMMA4_INLINE void prefetch_next(const Matrix& m, int64_t row, int64_t block) {
   constexpr int kFewTokens = 2, kLine = 64;
-  if constexpr (T <= kFewTokens && !std::is_same_v<Blocks, W4A16>) {
+  if constexpr (T <= kFewTokens && Blocks::kColumns > 32) {  // of 32 columns it is mostly the same line
     const uint8_t* next = m.data + row * m.row_bytes + (block + 1) * Blocks::kBytes;
     for (int r = 0; r < kLanes; ++r, next += m.row_bytes) {
       for (int i = 0; i < Blocks::kBytes + kLine - 1; i += kLine) prefetch(next + i);
@@ -110,7 +110,7 @@ inline void multiply_rows(const Matrix& m, int64_t row, const ActivationBlock* x
   };
   const int64_t steps = m.columns / Blocks::kColumns;
   for (int64_t b = 0; b < steps; ++b) {
-    if constexpr (Blocks::kColumns > 32) prefetch_next<Blocks, T>(m, row, b);
+    prefetch_next<Blocks, T>(m, row, b);
     unpack<Blocks>(m, row, b, add);
   }
   unpack_rest<Blocks>(m, row, add);
