@@ -1,48 +1,48 @@
-"""From a conversation to what the engine takes: template, media, ids."""
+"""From a conversation to token ids and prepared media: all that needs no tensor of the model."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..config import ModelConfig
-from ..engine.encode import place_media
-from ..engine.prompt import Prompt
-from ..engine.soft_token_cache import SoftTokenCache
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
-from ..model.gemma4 import Gemma4
 from ..text.media_spans import SoftTokens, expand_media
-from ..text.messages import Message, Part, Tool
+from ..text.messages import Part
 from ..text.prompt import build_prompt
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
+from .question import Question
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PreparedConversation:
-    """A prompt, whether it ends inside an open thought, its media, and the seconds they took."""
+class ReadConversation:
+    """Ids with a place for each soft token, the media that fill them, and the seconds these took.
 
-    prompt: Prompt
+    Attributes:
+        text: as the template rendered it, one placeholder for each medium.
+        opens_thought: whether the prompt ends inside an open thought.
+        warnings: what was done to media.
+    """
+
+    text: str
+    ids: tuple[int, ...]
     opens_thought: bool
     media: tuple[Medium, ...]
     media_seconds: float
     warnings: tuple[str, ...]
 
 
-def prepare_conversation(
-    model: Gemma4,
-    messages: Sequence[Message],
+def read_conversation(
+    question: Question,
     *,
-    tools: Sequence[Tool],
+    config: ModelConfig,
     template: Template,
     tokenizer: Tokenizer,
-    thinking: bool,
-    image_budget: int | None,
     check_length: Callable[[int], None],
-    cache: SoftTokenCache,
-) -> PreparedConversation:
-    """Render, prepare media, expand placeholders and encode soft tokens.
+) -> ReadConversation:
+    """Render, prepare media and expand placeholders.
 
-    A prompt that the context cannot hold is refused before the towers run, which may take a minute.
+    A prompt that the context cannot hold is refused here, before the towers run, which may take a minute.
 
     Args:
         check_length: refuses a prompt of so many tokens.
@@ -51,16 +51,21 @@ def prepare_conversation(
         MessageError, TemplateError, MediaError, ContextError: see there.
     """
     rendered = build_prompt(
-        messages, template=template, tokenizer=tokenizer, tools=tools, thinking=thinking
+        question.messages,
+        template=template,
+        tokenizer=tokenizer,
+        tools=question.tools,
+        thinking=question.thinking,
+        goes_on=question.goes_on,
     )
     started = time.perf_counter()
-    media = _prepare(rendered.media, model.config, image_budget)
+    media = _prepare(rendered.media, config, question.image_budget)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
     check_length(len(expanded.ids))
-    prompt = place_media(model, expanded.ids, media, cache)
-    return PreparedConversation(
-        prompt=prompt,
+    return ReadConversation(
+        text=rendered.text,
+        ids=expanded.ids,
         opens_thought=rendered.opens_thought,
         media=media,
         media_seconds=time.perf_counter() - started if media else 0.0,

@@ -75,6 +75,7 @@ class Finished:
         finish_detail: a sentence for a person when the reason needs one (`loop`, `length`).
         sampling: effective settings, checkpoint defaults filled in.
         template: revision of the chat template, `None` for plain completion.
+        stop_string: that ended the answer, if one did.
         speculation: what guessing tokens ahead did; None where nothing guesses.
         warnings: what the caller should know: a repaired tool call, a cut sound, a call left as text.
     """
@@ -90,6 +91,7 @@ class Finished:
     device: str
     dtype: str
     kernels: str
+    stop_string: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     speculation: SpeculationReport | None = None
     warnings: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """A loaded model that talks: conversations, completion, and raw logits."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor
 
 from ..config import ModelConfig
 from ..engine.encode import place_media
-from ..engine.prompt import Prompt
 from ..engine.sampling import Sampling
 from ..engine.soft_token_cache import SoftTokenCache
 from ..engine.streams import Streams
@@ -23,12 +23,13 @@ from ..text.reading.parse_messages import to_messages
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
 from ..text.tools.define import to_tools
-from .conversation import prepare_conversation
-from .decoding import AnswerDecoder, ChatDecoder, PlainDecoder
+from .conversation import read_conversation
+from .decoding import ChatDecoder, PlainDecoder
 from .events import Answer, Event
 from .fold import fold
 from .options import SamplingOptions, effective
-from .stream import Facts, Turn, stream_events
+from .question import Continuation, Question
+from .stream import Facts, Prepared, Turn, stream_events
 
 Conversation = str | Sequence[Message | Mapping[str, Any]]
 Tools = Sequence[Tool | Mapping[str, Any] | Callable[..., object]]
@@ -146,33 +147,14 @@ class LLM:
         Args:
             on_prefill: told tokens done and tokens in all while the prompt is read.
         """
-        messages, offered = to_messages(conversation), to_tools(tools)
-        sampling = effective(self.defaults, options)
-        prepared = prepare_conversation(
-            self.model,
-            messages,
-            tools=offered,
-            template=self.template,
-            tokenizer=self.tokenizer,
+        question = Question(
+            messages=to_messages(conversation),
+            tools=to_tools(tools),
             thinking=thinking,
             image_budget=image_budget,
-            check_length=self.streams.engine.check_length,
-            cache=self.soft_tokens,
+            options=options,
         )
-        decoder = ChatDecoder(
-            self.tokenizer,
-            sampling.stop,
-            tools=offered,
-            opens_thought=prepared.opens_thought,
-        )
-        facts = self._facts(
-            thinking=thinking,
-            template=self.info.template,
-            media=prepared.media,
-            media_seconds=prepared.media_seconds,
-            warnings=prepared.warnings,
-        )
-        return self._run(prepared.prompt, sampling, decoder, facts, on_prefill)
+        return stream_events(self.begin(self.prepare(question), on_prefill))
 
     def generate(self, prompt: str, **options: Unpack[SamplingOptions]) -> Answer:
         """Continue a text, without a template; the answer's `text` is the continuation alone."""
@@ -186,12 +168,70 @@ class LLM:
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:
         """The events of a continuation; control tokens in the prompt are plain text."""
-        ids = completion_prompt(prompt, tokenizer=self.tokenizer).ids
-        sampling = effective(self.defaults, options)
-        decoder = PlainDecoder(self.tokenizer, sampling.stop)
-        facts = self._facts(thinking=False, template=None)
-        placed = place_media(self.model, ids, ())
-        return self._run(placed, sampling, decoder, facts, on_prefill)
+        asked = Continuation(text=prompt, options=options)
+        return stream_events(self.begin(self.prepare(asked), on_prefill))
+
+    def prepare(self, asked: Question | Continuation) -> Prepared:
+        """Check what is asked and turn it into ids. Touches no tensor of the model: any thread may.
+
+        Raises:
+            InputError: one of its kinds, for anything that cannot be done as asked.
+        """
+        sampling = effective(self.defaults, asked.options)
+        if isinstance(asked, Continuation):
+            return self._prepare_text(asked, sampling)
+        read = read_conversation(
+            asked,
+            config=self.config,
+            template=self.template,
+            tokenizer=self.tokenizer,
+            check_length=self.streams.engine.check_length,
+        )
+        decoder = ChatDecoder(
+            self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
+        )
+        facts = self._facts(
+            thinking=asked.thinking,
+            template=self.info.template,
+            media=read.media,
+            media_seconds=read.media_seconds,
+            warnings=(*asked.remarks, *read.warnings),
+        )
+        return Prepared(
+            ids=read.ids, media=read.media, sampling=sampling, decoder=decoder, facts=facts
+        )
+
+    def begin(self, prepared: Prepared, on_prefill: OnPrefill | None = None) -> Turn:
+        """Encode media and check the request; it runs once it is submitted. For the engine's thread.
+
+        Args:
+            on_prefill: told tokens done and tokens in all while the prompt is read.
+
+        Raises:
+            ContextError: there are not as many pages as prompt and answer may need.
+            SamplingError: the settings name an id outside the vocabulary.
+        """
+        started = time.perf_counter()
+        prompt = place_media(self.model, prepared.ids, prepared.media, self.soft_tokens)
+        facts = prepared.facts
+        if prepared.media:
+            seconds = facts.media_seconds + time.perf_counter() - started
+            facts = replace(facts, media_seconds=seconds)
+        request = self.streams.engine.prepare(
+            prompt,
+            prepared.sampling,
+            stop_ids=self.stop_ids | frozenset(prepared.sampling.stop_ids),
+        )
+        return Turn(
+            streams=self.streams,
+            request=request,
+            tokenizer=self.tokenizer,
+            sampling=prepared.sampling,
+            context=self.info.context,
+            decoder=prepared.decoder,
+            facts=facts,
+            on_prefill=on_prefill,
+        )
 
     @torch.inference_mode()
     def logits(self, ids: Sequence[int], *, media: Sequence[Medium] = ()) -> Tensor:
@@ -253,26 +293,12 @@ class LLM:
             warnings=warnings,
         )
 
-    def _run(
-        self,
-        prompt: Prompt,
-        sampling: Sampling,
-        decoder: AnswerDecoder,
-        facts: Facts,
-        on_prefill: OnPrefill | None,
-    ) -> Iterator[Event]:
-        request = self.streams.engine.prepare(
-            prompt, sampling, stop_ids=self.stop_ids | frozenset(sampling.stop_ids)
-        )
-        return stream_events(
-            Turn(
-                streams=self.streams,
-                request=request,
-                tokenizer=self.tokenizer,
-                sampling=sampling,
-                context=self.info.context,
-                decoder=decoder,
-                facts=facts,
-                on_prefill=on_prefill,
-            )
-        )
+    def _prepare_text(self, asked: Continuation, sampling: Sampling) -> Prepared:
+        ids = asked.ids
+        if ids is None:
+            ids = completion_prompt(asked.text, tokenizer=self.tokenizer).ids
+        self._check_ids(ids)
+        self.streams.engine.check_length(len(ids))
+        decoder = PlainDecoder(self.tokenizer, sampling.stop)
+        facts = self._facts(thinking=False, template=None)
+        return Prepared(ids=ids, media=(), sampling=sampling, decoder=decoder, facts=facts)

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..engine.end import End
 from ..engine.request import Request
 from ..engine.sampler import Choice
 from ..engine.sampling import Sampling
 from ..engine.streams import Streams
-from ..media.types import MediaUsage
+from ..media.types import MediaUsage, Medium
 from ..text.tokens.tokenizer import Tokenizer
 from .decoding import AnswerDecoder
 from .events import Event, Finished, FinishReason, Timings, TokenLogprob, Usage
@@ -33,6 +33,17 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What was asked, checked and turned into ids; its media are decoded and not yet encoded."""
+
+    ids: tuple[int, ...]
+    media: tuple[Medium, ...]
+    sampling: Sampling
+    decoder: AnswerDecoder
+    facts: Facts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """All that a stream needs: a request that the engine has checked, and how its ids are read."""
 
@@ -46,42 +57,102 @@ class Turn:
     on_prefill: Callable[[int, int], None] | None = None
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What a stream has seen so far; `repeated_before`: passes that the engine had repeated when it began."""
+class Reading:
+    """One answer while it is read: choices and an end go in, events come out.
 
-    started: float
-    repeated_before: int
-    first_token: float | None = None
-    num_tokens: int = 0
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    end: End | None = None
+    It does not run the engine: whoever does hands over what a step brought.
+
+    Attributes:
+        is_over: a stop string was found, so that the request is to be aborted, or its end was taken.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._started = time.perf_counter()
+        self._first_token: float | None = None
+        self._num_tokens = 0
+        self._logprobs: list[TokenLogprob] = []
+        self._end: End | None = None
+        self._repeated_before = turn.streams.engine.faults.repeated
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be taken."""
+        return self._end is not None or self._turn.decoder.stopped_by is not None
+
+    def take(self, step: Choice | End) -> Iterator[Event]:
+        """The events that a step brings."""
+        assert not self.is_over, "the answer has ended"
+        self._first_token = self._first_token or time.perf_counter()
+        match step:
+            case Choice():
+                self._num_tokens += 1
+                if step.logprob is not None:
+                    self._logprobs.append(_describe(self._turn.tokenizer, step))
+                yield from self._turn.decoder.push(step.id)
+            case End():
+                self._end = step
+                if step.stop_id is not None:
+                    yield from self._turn.decoder.stop(step.stop_id)
+
+    def finish(self) -> Iterator[Event]:
+        """What was held back, and the last event."""
+        turn = self._turn
+        yield from turn.decoder.finish(_finish(turn, self._end)[0])
+        reason, detail = _finish(turn, self._end)  # text held back may have been a stop string
+        if reason == "stop" and turn.decoder.num_calls:
+            reason = "tool_calls"
+        yield self._finished(reason, detail)
+
+    def _finished(self, reason: FinishReason, detail: str | None) -> Finished:
+        turn, facts, ended = self._turn, self._turn.facts, time.perf_counter()
+        first = self._first_token or ended
+        return Finished(
+            finish_reason=reason,
+            finish_detail=detail,
+            usage=Usage(
+                prompt_tokens=turn.request.num_prompt,
+                completion_tokens=self._num_tokens,
+                cached_tokens=turn.request.cached_tokens,
+                thought_tokens=turn.decoder.num_thought_tokens,
+                media=facts.media,
+            ),
+            timings=Timings(
+                load=facts.load_seconds,
+                media=facts.media_seconds,
+                prefill=first - self._started,
+                decode=ended - first,
+            ),
+            sampling=turn.sampling,
+            thinking=facts.thinking,
+            template=facts.template,
+            model=facts.model,
+            device=facts.device,
+            dtype=facts.dtype,
+            kernels=facts.kernels,
+            stop_string=turn.decoder.stopped_by,
+            logprobs=None if turn.sampling.logprobs is None else tuple(self._logprobs),
+            speculation=turn.request.speculation,
+            warnings=(*facts.warnings, *turn.decoder.warnings, *self._faults()),
+        )
+
+    def _faults(self) -> Iterator[str]:
+        """What went wrong meanwhile and changed no answer: it took time, or left off what saves time."""
+        yield from self._turn.streams.engine.faults.remarks(self._repeated_before)
+        report = self._turn.request.speculation
+        if report is not None and report.error is not None:
+            yield f"drafting was stopped by an error: {report.error}"
 
 
 def stream_events(turn: Turn) -> Iterator[Event]:
     """Yield pieces and one `Finished`. Closing the iterator frees the request's pages at once."""
-    faults = turn.streams.engine.faults
-    progress = _Progress(started=time.perf_counter(), repeated_before=faults.repeated)
+    reading = Reading(turn)
     with closing(turn.streams.run(turn.request, turn.on_prefill)) as steps:
         for step in steps:
-            progress.first_token = progress.first_token or time.perf_counter()
-            match step:
-                case Choice():
-                    progress.num_tokens += 1
-                    if step.logprob is not None:
-                        progress.logprobs.append(_describe(turn.tokenizer, step))
-                    yield from turn.decoder.push(step.id)
-                case End():
-                    progress.end = step
-                    if step.stop_id is not None:
-                        yield from turn.decoder.stop(step.stop_id)
-            if turn.decoder.stopped_by is not None:
+            yield from reading.take(step)
+            if reading.is_over:
                 break
-    yield from turn.decoder.finish(_finish(turn, progress.end)[0])
-    reason, detail = _finish(turn, progress.end)  # text held back may have been a stop string
-    if reason == "stop" and turn.decoder.num_calls:
-        reason = "tool_calls"
-    yield _finished(turn, progress, reason, detail)
+    yield from reading.finish()
 
 
 def _finish(turn: Turn, end: End | None) -> tuple[FinishReason, str | None]:
@@ -98,48 +169,6 @@ def _finish(turn: Turn, end: End | None) -> tuple[FinishReason, str | None]:
             return "length", f"the context of {turn.context} tokens is full"
         case _:
             return "stop", None
-
-
-def _finished(
-    turn: Turn, progress: _Progress, reason: FinishReason, detail: str | None
-) -> Finished:
-    facts, ended = turn.facts, time.perf_counter()
-    first = progress.first_token or ended
-    return Finished(
-        finish_reason=reason,
-        finish_detail=detail,
-        usage=Usage(
-            prompt_tokens=turn.request.num_prompt,
-            completion_tokens=progress.num_tokens,
-            cached_tokens=turn.request.cached_tokens,
-            thought_tokens=turn.decoder.num_thought_tokens,
-            media=facts.media,
-        ),
-        timings=Timings(
-            load=facts.load_seconds,
-            media=facts.media_seconds,
-            prefill=first - progress.started,
-            decode=ended - first,
-        ),
-        sampling=turn.sampling,
-        thinking=facts.thinking,
-        template=facts.template,
-        model=facts.model,
-        device=facts.device,
-        dtype=facts.dtype,
-        kernels=facts.kernels,
-        logprobs=None if turn.sampling.logprobs is None else tuple(progress.logprobs),
-        speculation=turn.request.speculation,
-        warnings=(*facts.warnings, *turn.decoder.warnings, *_faults(turn, progress)),
-    )
-
-
-def _faults(turn: Turn, progress: _Progress) -> Iterator[str]:
-    """What went wrong meanwhile and changed no answer: it took time, or left off what saves time."""
-    yield from turn.streams.engine.faults.remarks(progress.repeated_before)
-    report = turn.request.speculation
-    if report is not None and report.error is not None:
-        yield f"drafting was stopped by an error: {report.error}"
 
 
 def _describe(tokenizer: Tokenizer, choice: Choice) -> TokenLogprob:

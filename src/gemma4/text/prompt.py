@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import MessageError, TemplateError
 from .messages import Audio, Image, Message, Tool, Video
+from .open_turn import check_open_end, without_turn_end
 from .reading.conversation import check_conversation
 from .templates.escaping import Escape
 from .templates.renderer import strip_thoughts
@@ -56,6 +57,7 @@ def build_prompt(
     thinking: bool = False,
     preserve_thinking: bool = False,
     add_generation_prompt: bool = True,
+    goes_on: bool = False,
 ) -> Prompt:
     """Render a conversation into a prompt.
 
@@ -63,12 +65,15 @@ def build_prompt(
         thinking: whether the model thinks before it answers.
         preserve_thinking: keep thoughts of earlier turns that called tools.
         add_generation_prompt: open the model's turn at the end.
+        goes_on: the last message is the model's, and its turn is left open.
 
     Raises:
         MessageError: if the conversation makes no sense or the template has no place for a part of it.
         TemplateError: if the template fails, or knows no thinking or tools that were asked for.
     """
     conversation = check_conversation(messages)
+    if goes_on:
+        check_open_end(conversation)
     wanted = {
         "tools": bool(tools),
         "enable_thinking": thinking,
@@ -85,11 +90,13 @@ def build_prompt(
         flags={
             "enable_thinking": thinking,
             "preserve_thinking": preserve_thinking,
-            "add_generation_prompt": add_generation_prompt,
+            "add_generation_prompt": add_generation_prompt and not goes_on,
         },
     )
     turns = to_template_messages(conversation, wants_tool_responses=template.wants_tool_responses)
     text, guarded, escape = rendering.render(turns, to_template_tools(tools))
+    if goes_on:
+        text, guarded = without_turn_end(text, template), without_turn_end(guarded, template)
     ids = _with_one_bos(_encode(guarded, escape, tokenizer), tokenizer, template)
     media = media_of(conversation)
     _check_placeholders(ids, media, tokenizer, template)

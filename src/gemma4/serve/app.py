@@ -1,0 +1,23 @@
+"""All routes of a server put together."""
+
+from fastapi import FastAPI
+
+from .desk import Desk
+from .errors import handle_errors
+from .models import Models
+from .openai.chat import chat_routes
+from .openai.models import model_routes
+from .own.health import health_routes
+from .settings import ServeSettings
+
+
+def make_app(models: Models, settings: ServeSettings) -> FastAPI:
+    """The application over loaded models."""
+    app = FastAPI(title="gemma4", docs_url=None, redoc_url=None)
+    desk = Desk(models, settings)
+    handle_errors(app)
+    for routes in (chat_routes(desk), model_routes(desk)):
+        app.include_router(routes, prefix="/v1")
+        app.include_router(routes, include_in_schema=False)
+    app.include_router(health_routes(desk))
+    return app

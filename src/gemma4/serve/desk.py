@@ -1,0 +1,96 @@
+"""Where requests of all protocols come together: a model is held, asked, and let go of."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+from .answers import AnswerStream, Asked, Item, ask
+from .models import Models, Served
+from .settings import ServeSettings
+
+
+class Answers:
+    """The answers to one request; `aclose` cancels what is not over and lets go of the model.
+
+    Attributes:
+        served: the model that answers.
+        asked: what it was asked.
+        streams: one for each answer that was wanted.
+    """
+
+    def __init__(
+        self, served: Served, asked: Asked, streams: list[AnswerStream], held: AsyncExitStack
+    ) -> None:
+        self.served = served
+        self.asked = asked
+        self.streams = streams
+        self._held = held
+
+    async def __aiter__(self) -> AsyncIterator[tuple[int, Item]]:
+        """Events with the number of their answer, as they come."""
+        if len(self.streams) == 1:
+            async for item in self.streams[0]:
+                yield 0, item
+            return
+        async for pair in _merged(self.streams):
+            yield pair
+
+    async def aclose(self) -> None:
+        """End it; to be called in any case."""
+        for stream in self.streams:
+            stream.cancel()
+        await self._held.aclose()
+
+
+class Desk:
+    """What every protocol's routes share."""
+
+    def __init__(self, models: Models, settings: ServeSettings) -> None:
+        self.models = models
+        self.settings = settings
+
+    async def ask(
+        self, model: str | None, build: Callable[[Served], Asked], *, count: int = 1
+    ) -> Answers:
+        """Ask a model; the engine has accepted all when this returns.
+
+        Args:
+            build: makes the question, knowing who is asked.
+
+        Raises:
+            ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
+        """
+        async with AsyncExitStack() as stack:
+            served = await stack.enter_async_context(self.models.use(model))
+            asked = build(served)
+            ping = self.settings.limits.ping_seconds
+            streams = await ask(served.worker, asked, count=count, ping_seconds=ping)
+            return Answers(served, asked, streams, stack.pop_all())
+
+
+async def _merged(streams: list[AnswerStream]) -> AsyncIterator[tuple[int, Item]]:
+    """Whatever comes first; an error of one ends them all."""
+    found: asyncio.Queue[tuple[int, Item] | None] = asyncio.Queue()
+
+    async def read(index: int, stream: AnswerStream) -> None:
+        async for item in stream:
+            found.put_nowait((index, item))
+
+    async def read_all() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, stream in enumerate(streams):
+                    group.create_task(read(index, stream))
+        finally:
+            found.put_nowait(None)
+
+    reading = asyncio.create_task(read_all())
+    try:
+        while (pair := await found.get()) is not None:
+            yield pair
+        try:
+            await reading
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+    finally:
+        reading.cancel()

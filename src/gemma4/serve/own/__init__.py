@@ -1,0 +1,1 @@
+"""Routes of no other protocol: health, tokens, properties, metrics, tools."""
