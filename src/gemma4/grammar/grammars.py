@@ -10,18 +10,22 @@ from typing import Any, Final
 from llguidance import LLTokenizer
 
 from ..text.tokens.tokenizer import Tokenizer
-from .compiled import Compiled, Compiler
+from .compiler import Compiler
 from .constraint import AnswerConstraint
 from .formats import Format, JsonSchema
 from .held import Held
 from .masks import Masks
+from .matching import Compiled
 from .rules import AnswerRule, ToolRule
 from .schema.document import check_bounds
+from .schema.findings import Loosened
 from .signs import Signs, read_signs
 from .special_ids import read_special_ids
 from .vocabulary import library_tokenizer
 
 MOST_COMPILED: Final = 64
+
+_Made = tuple[Compiled, tuple[Loosened, ...]]
 
 
 class Grammars:
@@ -39,7 +43,7 @@ class Grammars:
         self._special = read_special_ids(tokenizer.special_ids, self._stop_ids)
         self._masks = Masks(vocab_size)
         self._library: _Library | None = None
-        self._compiled: OrderedDict[str, Compiled] = OrderedDict()
+        self._compiled: OrderedDict[str, _Made] = OrderedDict()
         self._lock = Lock()
 
     def constraint(self, rule: AnswerRule) -> AnswerConstraint:
@@ -53,11 +57,9 @@ class Grammars:
             return AnswerConstraint(rule, self._masks, self._special)
         with self._lock:
             library = self._prepared()
-            compiled = self._compile(library, rule.format, rule.tools)
+            compiled, loosened = self._compile(library, rule.format, rule.tools)
         hold = partial(Held, compiled, library.signs, library.tokenizer, guards=rule.loop_guard)
-        return AnswerConstraint(
-            rule, self._masks, self._special, hold=hold, loosened=compiled.loosened
-        )
+        return AnswerConstraint(rule, self._masks, self._special, hold=hold, loosened=loosened)
 
     def prepare(self) -> None:
         """Build what the first constraint would, to have it done."""
@@ -69,9 +71,7 @@ class Grammars:
             self._library = _Library(self._tokenizer, self._vocab_size, self._stop_ids)
         return self._library
 
-    def _compile(
-        self, library: "_Library", format: Format | None, tools: ToolRule | None
-    ) -> Compiled:
+    def _compile(self, library: "_Library", format: Format | None, tools: ToolRule | None) -> _Made:
         key = _content(format, tools)
         found = self._compiled.get(key)
         if found is None:

@@ -3,9 +3,8 @@
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
-from ..errors import GrammarError
-from .compiled import Compiled, first_line
 from .masks import Bits
+from .matching import Compiled
 from .signs import Signs
 from .writing import Writing
 
@@ -31,7 +30,9 @@ class Held:
     ) -> None:
         self.ended_loops = 0
         self.period: int | None = None
-        self._matcher: LLMatcher = compiled.matcher.deep_copy()
+        self._compiled = compiled
+        self._matcher: LLMatcher = compiled.begin()
+        self._ids: list[int] = []
         self._writes_json = compiled.writes_json
         self._signs, self._library, self._guards = signs, library, guards
         self._writing: Writing | None = None
@@ -46,10 +47,8 @@ class Held:
         """
         self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
         if self._matcher.is_error():
-            raise GrammarError(
-                f"the grammar cannot be followed any further: {first_line(self._matcher.get_error())}; "
-                "make it simpler"
-            )
+            self._matcher = self._compiled.begin_anew(self._ids)
+            self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
         if self._writing is not None:
             self._narrow(bits, self._writing)
 
@@ -57,12 +56,13 @@ class Held:
         """Take the token that was chosen.
 
         Raises:
-            GrammarError: it was not allowed.
+            GrammarError: it was not allowed, or the grammar became too complex to follow.
         """
         if token in self._signs.stop_ids:
             return
+        self._ids.append(token)
         if not self._matcher.consume_token(token):
-            raise GrammarError(f"token {token} was chosen, which the grammar does not allow here")
+            self._matcher = self._compiled.begin_anew(self._ids)
         if not self._begun:
             self._begin(token)
         if self._writing is None:

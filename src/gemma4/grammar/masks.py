@@ -1,4 +1,4 @@
-"""Masks over a vocabulary: a bit for each token, and −inf for scores where it is not set. Letters: V vocab."""
+"""Masks over a vocabulary: a bit for each token; scores become −inf where it is not set. V vocab."""
 
 from collections import OrderedDict
 from collections.abc import Iterable

@@ -1,13 +1,14 @@
 """What a schema says of the members of an object: which have names, which are free, how many there are."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .conjunction import Alternative, Conjunction, Conjunctions, Node, conjunction
 from .document import child
 from .findings import Findings
 from .patterns import UnsupportedPattern, python_pattern
+from .syntax import text_lark
 from .text_rule import ANY_TEXT, PatternCheck, TextRule, checked_pattern, meet, text_rule
 
 MAX_PATTERNS = 4
@@ -77,7 +78,7 @@ class MemberReader:
         }
         if not set(required) <= named.keys():
             return None
-        free = () if listed is not None else self._free(alternative, rule, patterns)
+        free = () if listed is not None else self._free(alternative, rule, patterns, named)
         if not self._open and declared and not any(alternative.having("additionalProperties")):
             free = tuple(one for one in free if one.names != rule)
         shortest = max((int(n) for _, n in alternative.having("minProperties")), default=0)
@@ -154,7 +155,11 @@ class MemberReader:
         )
 
     def _free(
-        self, alternative: Alternative, rule: TextRule, patterns: dict[str, str]
+        self,
+        alternative: Alternative,
+        rule: TextRule,
+        patterns: dict[str, str],
+        named: Collection[str],
     ) -> tuple[FreeMember, ...]:
         """Members with other names: a kind for each set of patterns that a name may match."""
         found = []
@@ -167,7 +172,9 @@ class MemberReader:
                 )
                 names = meet([rule, TextRule(patterns=tuple(patterns[one] for one in chosen))])
                 avoid = tuple(whole for one, whole in patterns.items() if one not in chosen)
-                found.append(FreeMember(names, avoid, value))
+                # A terminal that matches nothing must not reach the library, which stumbles over it.
+                if names.is_free or not self._refused(text_lark(names, named, avoid)):
+                    found.append(FreeMember(names, avoid, value))
         return tuple(found)
 
     def _countable(self, members: Members, alternative: Alternative) -> Members:

@@ -14,9 +14,9 @@ from typing import Any
 from .conjunction import Alternative
 from .findings import Findings
 
-_WHOLE = "-?(?:0|[1-9][0-9]{0,39})"
+_WHOLE = "-?(?:0|[1-9][0-9]{0,63})"
 _INTEGER = f"/{_WHOLE}/"
-_NUMBER = rf"/{_WHOLE}(?:\.[0-9]{{1,40}})?(?:[eE][+-]?[0-9]{{1,2}})?/"
+_NUMBER = rf"/{_WHOLE}(?:\.[0-9]{{1,64}})?(?:[eE][+-]?[0-9]{{1,2}})?/"
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ the ends of the outermost alternatives are taken off, and text is let in where t
 import re
 
 _ANY = "(?s:.*)"
+_SPACE = r"\t\n\x0b\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+_CLASS_PIECE = re.compile(r"\\.|[\[&~]", re.DOTALL)
 _LAZY = re.compile(r"[*+?}]\?")
 
 
@@ -102,7 +104,7 @@ def _translated(atom: str) -> str:
         raise UnsupportedPattern(f"{atom!r} looks around")
     if atom[0] == "\\" and atom[1:].isdigit() and atom != "\\0":
         raise UnsupportedPattern(f"{atom!r} refers back")
-    return "\\x00" if atom == "\\0" else atom
+    return {"\\0": "\\x00", "\\s": f"[{_SPACE}]", "\\S": f"[^{_SPACE}]"}.get(atom, atom)
 
 
 def _translated_class(atom: str) -> str:
@@ -110,8 +112,17 @@ def _translated_class(atom: str) -> str:
     body = atom[2:-1] if atom.startswith("[^") else atom[1:-1]
     if not body or "--" in body:
         raise UnsupportedPattern(f"the class {atom!r}")
-    escaped = re.sub(r"(\\.)|([\[&~])", lambda m: m.group(1) or "\\" + m.group(2), body, flags=re.S)
+    if "\\S" in body.replace("\\\\", ""):
+        raise UnsupportedPattern(f"'\\\\S' in the class {atom!r}")
+    escaped = _CLASS_PIECE.sub(_escaped_piece, body)
     return f"[{'^' if atom.startswith('[^') else ''}{escaped}]"
+
+
+def _escaped_piece(piece: re.Match[str]) -> str:
+    found = piece.group()
+    if found.startswith("\\"):
+        return _SPACE if found == "\\s" else found
+    return "\\" + found
 
 
 def _translated_group(atom: str) -> str:

@@ -127,6 +127,11 @@ class GemmaSyntax:
         return (self._delimiter, *inner, self._delimiter)
 
 
+def text_lark(rule: TextRule, others: Collection[str] = (), avoid: Collection[str] = ()) -> str:
+    """Lark of the texts that fit a rule, and are neither of `others` nor match `avoid`."""
+    return _both("/(?s:.*)/", rule, others, avoid)
+
+
 def _both(shape: str, rule: TextRule, others: Collection[str], avoid: Collection[str]) -> str:
     """A terminal of this shape that fits the rule, and is neither of `others` nor matches `avoid`."""
     parts = [shape, *(f"/{pattern_lark(one)}/" for one in rule.patterns)]

@@ -25,6 +25,9 @@ _IPV6 = "|".join((
     rf"(?:{_GROUP}:){{7}}{_GROUP}",
     *(rf"(?:{_GROUP}:){{1,{7 - after}}}(?::{_GROUP}){{{after}}}" for after in range(1, 7)),
     rf"(?:{_GROUP}:){{1,7}}:",
+    rf"(?:{_GROUP}:){{6}}{_IPV4}",
+    rf"::(?:{_GROUP}:){{0,5}}{_IPV4}",
+    *(rf"(?:{_GROUP}:){{1,{5 - after}}}:(?:{_GROUP}:){{{after}}}{_IPV4}" for after in range(5)),
     rf":(?::{_GROUP}){{1,7}}",
     "::",
 ))  # fmt: skip
@@ -32,7 +35,7 @@ _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _WORD = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+"
 _CHARACTER = r"(?:[a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2})"
 _URI = (
-    rf"[a-zA-Z][a-zA-Z0-9+.-]*:(?://(?:[a-zA-Z0-9._~-]{{1,63}}(?::[a-zA-Z0-9._~-]{{0,63}})?@)?"
+    rf"[a-zA-Z][a-zA-Z0-9+.-]*:(?://(?:(?:[a-zA-Z0-9._~!$&'()*+,;=:-]|%[0-9a-fA-F]{{2}})*@)?"
     rf"(?:{_LABEL}(?:\.{_LABEL})*|\[(?:{_IPV6})\])(?::[0-9]{{1,4}})?(?:/{_CHARACTER}*)*"
     rf"|/?{_CHARACTER}+(?:/{_CHARACTER}*)*)"
     rf"(?:\?(?:{_CHARACTER}|[/?])*)?(?:#(?:{_CHARACTER}|[/?])*)?"

@@ -20,7 +20,7 @@ from .numbers import number_lark, number_rule
 from .objects import object_body
 from .patterns import UnsupportedPattern
 from .rules import Ref, Rules, Sequence, literal
-from .syntax import Syntax, pattern_lark
+from .syntax import Syntax, pattern_lark, text_lark
 from .text_rule import TextRule, text_rule
 
 _OF_LISTS = ("items", "prefixItems", "minItems", "maxItems", "uniqueItems", "additionalItems")
@@ -106,7 +106,8 @@ class Translator:
             bodies += self._numbers(alternative, whole="number" not in kinds)
         if "string" in kinds:
             rule = text_rule(alternative, self._findings, self._refused_pattern)
-            bodies += [] if rule.is_empty else [self._syntax.text(self._rules, rule)]
+            if not rule.is_empty and not (rule.patterns and self._refused(text_lark(rule))):
+                bodies.append(self._syntax.text(self._rules, rule))
         if "array" in kinds:
             bodies += list_bodies(alternative, self._rule, self._findings)
         if "object" in kinds and (members := self._members.read(alternative)) is not None:

@@ -1,38 +1,25 @@
-"""A rule compiled: the grammar's text, and a matcher at its beginning that each answer takes a copy of."""
+"""Compiles rules: formats and tool calls become one grammar."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer, regex_to_lark
+from llguidance import LLTokenizer, regex_to_lark
 
 from ..errors import GrammarError
 from .calls import calls_rule
 from .formats import Choices, Format, JsonObject, JsonSchema, Lark, Regex
+from .matching import Compiled, new_matcher
 from .rules import ToolRule
 from .schema.findings import Findings, Loosened
 from .schema.rules import Ref, Rules, Sequence, literal
 from .schema.syntax import JsonSyntax
 from .schema.translate import Translator
 
+NOTHING = "unsatisfiable: nothing matches it"
 MAX_TEXT = 1_000_000
 MAX_CHOICES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A grammar that answers can be held to.
-
-    Attributes:
-        matcher: at its beginning; to be copied.
-        loosened: what of a schema is not enforced.
-        writes_json: whether the answer may be JSON, whose texts stand between quotes.
-    """
-
-    matcher: LLMatcher
-    loosened: tuple[Loosened, ...]
-    writes_json: bool
 
 
 class Compiler:
@@ -43,8 +30,13 @@ class Compiler:
         self._special_ids = dict(special_ids)
         self._refusals: dict[str, str] = {}
 
-    def compile(self, format: Format | None, tools: ToolRule | None) -> Compiled:
+    def compile(
+        self, format: Format | None, tools: ToolRule | None
+    ) -> tuple[Compiled, tuple[Loosened, ...]]:
         """Compile what is held: a format, calls, or either of the two.
+
+        Returns:
+            The grammar, and what of schemas it does not enforce.
 
         Raises:
             GrammarError: it is malformed, too large, unsatisfiable, or cannot be enforced.
@@ -62,15 +54,21 @@ class Compiler:
             loosened += found
         if tools is not None and tools.offered:
             calls, found = calls_rule(
-                tools, rules, special_ids=self._special_ids, refused=self._refused
+                tools, rules, special_ids=self._special_ids, refused=self.refused
             )
             starts.append((calls,))
             loosened += found
         text = rules.lark(rules.define("start", starts))
         if text is None:
             raise GrammarError("nothing satisfies the schema: it contradicts itself", pointer="")
-        matcher = self._matcher(text, user_grammar)
-        return Compiled(matcher, loosened, isinstance(format, JsonObject | JsonSchema))
+        grammars: list[dict[str, Any]] = [{"lark_grammar": text}]
+        if user_grammar is not None:
+            grammars.append({"name": "answer", "lark_grammar": user_grammar})
+        new = partial(new_matcher, self._tokenizer, json.dumps({"grammars": grammars}))
+        compiled = Compiled(new, writes_json=isinstance(format, JsonObject | JsonSchema))
+        if not any(compiled.begin().compute_bitmask()):
+            raise GrammarError("nothing satisfies the grammar: no token may come first")
+        return compiled, loosened
 
     def _format_rule(self, format: Format, rules: Rules) -> tuple[Ref | str, tuple[Loosened, ...]]:
         match format:
@@ -92,37 +90,26 @@ class Compiler:
             JsonSyntax(),
             rules,
             findings,
-            refused=self._refused,
+            refused=self.refused,
             open_objects=True,
         )
         return translator.translate(), tuple(findings.loosened)
 
-    def _matcher(self, text: str, user_grammar: str | None) -> LLMatcher:
-        grammars: list[dict[str, Any]] = [{"lark_grammar": text}]
-        if user_grammar is not None:
-            grammars.append({"name": "answer", "lark_grammar": user_grammar})
-        limits = LLParserLimits(verbose_errors=False)
-        matcher = LLMatcher(
-            self._tokenizer, json.dumps({"grammars": grammars}), log_level=0, limits=limits
-        )
-        if matcher.is_error():
-            raise GrammarError(f"the grammar is refused: {first_line(matcher.get_error())}")
-        first = matcher.deep_copy()
-        if not any(first.compute_bitmask()):
-            raise GrammarError("nothing satisfies the grammar: no token may come first")
-        return matcher
-
-    def _refused(self, lark: str) -> str:
+    def refused(self, lark: str) -> str:
+        """Why the library refuses `%json` or a terminal, or that nothing matches it; empty if it is sound."""
         if lark not in self._refusals:
-            matcher = LLMatcher(self._tokenizer, f"start: {lark}", log_level=0)
-            problem = first_line(matcher.get_error()) if matcher.is_error() else ""
-            self._refusals[lark] = problem
+            is_rule = lark.startswith("%json")
+            grammar = f"start: {lark}" if is_rule else f"start: T\nT: {lark}"
+            self._refusals[lark] = self._problem(grammar)
         return self._refusals[lark]
 
-
-def first_line(message: str) -> str:
-    """An error of the library in one line."""
-    return " ".join(message.partition("<state>")[0].split())[:200]
+    def _problem(self, grammar: str) -> str:
+        try:
+            matcher = new_matcher(self._tokenizer, grammar)
+        except GrammarError as error:
+            return str(error)
+        starts = matcher.is_accepting() or any(matcher.compute_bitmask())
+        return "" if starts else NOTHING
 
 
 def _bounded(text: str) -> str:
