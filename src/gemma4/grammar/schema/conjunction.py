@@ -109,14 +109,14 @@ class Conjunctions:
             if pointer not in self._checked:
                 self._checked.add(pointer)
                 check_keywords(schema, pointer, self._document, self._findings)
-            nodes[pointer] = Node(pointer, schema)
+            lonely = "$ref" in schema and self._document.lonely_refs
+            nodes[pointer] = Node(pointer, {} if lonely else schema)
             waiting += self._implied(schema, pointer)
-            if not ("$ref" in schema and self._document.lonely_refs):
-                choices += [
-                    (pointer, keyword, len(schema[keyword]))
-                    for keyword in ("anyOf", "oneOf")
-                    if keyword in schema
-                ]
+            choices += [
+                (pointer, keyword, len(schema[keyword]))
+                for keyword in ("anyOf", "oneOf")
+                if keyword in nodes[pointer].schema
+            ]
         open_choices = [one for one in choices if child(one[0], one[1]) not in taken]
         if not open_choices:
             yield Alternative(tuple(nodes[pointer] for pointer in sorted(nodes)))

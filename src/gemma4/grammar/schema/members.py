@@ -56,6 +56,9 @@ class MemberReader:
     ) -> None:
         self._conjunctions, self._findings, self._refused = conjunctions, findings, refused
         self._open = open_objects
+        self._vague: set[str] = (
+            set()
+        )  # pointers of nodes with a pattern for names that is not enforced
 
     def read(self, alternative: Alternative) -> Members | None:
         """The members of the objects of an alternative; None where no object fits.
@@ -119,19 +122,26 @@ class MemberReader:
                 whole = checked_pattern(
                     pattern, node.pointer, "patternProperties", self._findings, self._refused
                 )
-                try:
-                    python_pattern(pattern)
-                except UnsupportedPattern as error:
-                    self._findings.unsupported(node.pointer, "patternProperties", str(error))
-                    continue
-                if whole is not None:
+                if whole is not None and self._is_searchable(pattern, node):
                     found[pattern] = whole
+                else:
+                    self._vague.add(node.pointer)
         if len(found) > MAX_PATTERNS:
             node, _ = next(alternative.having("patternProperties"))
             reason = f"more than {MAX_PATTERNS} patterns for one object"
             self._findings.unsupported(node.pointer, "patternProperties", reason)
+            self._vague |= {node.pointer for node, _ in alternative.having("patternProperties")}
             return dict(itertools.islice(found.items(), MAX_PATTERNS))
         return found
+
+    def _is_searchable(self, pattern: str, node: Node) -> bool:
+        """Whether the pattern can be looked for in names that are known."""
+        try:
+            python_pattern(pattern)
+        except UnsupportedPattern as error:
+            self._findings.unsupported(node.pointer, "patternProperties", str(error))
+            return False
+        return True
 
     def _fits(
         self, name: str, rule: TextRule, listed: list[str] | None, alternative: Alternative
@@ -151,7 +161,9 @@ class MemberReader:
         return conjunction(
             pointer
             for node in alternative.nodes
-            for pointer in _pointers(node, name, [one for one in _own(node) if one in matching])
+            for pointer in self._pointers(
+                node, name, [one for one in _own(node) if one in matching]
+            )
         )
 
     def _free(
@@ -168,7 +180,9 @@ class MemberReader:
                 value = conjunction(
                     pointer
                     for node in alternative.nodes
-                    for pointer in _pointers(node, None, [p for p in _own(node) if p in chosen])
+                    for pointer in self._pointers(
+                        node, None, [p for p in _own(node) if p in chosen]
+                    )
                 )
                 names = meet([rule, TextRule(patterns=tuple(patterns[one] for one in chosen))])
                 avoid = tuple(whole for one, whole in patterns.items() if one not in chosen)
@@ -176,6 +190,15 @@ class MemberReader:
                 if names.is_free or not self._refused(text_lark(names, named, avoid)):
                     found.append(FreeMember(names, avoid, value))
         return tuple(found)
+
+    def _pointers(self, node: Node, name: str | None, matching: Sequence[str]) -> list[str]:
+        """The subschemas of one node that hold for a member: named, by pattern, or else additional."""
+        found = [child(node.pointer, "patternProperties", pattern) for pattern in matching]
+        if name is not None and name in node.schema.get("properties", ()):
+            found.append(child(node.pointer, "properties", name))
+        if not found and "additionalProperties" in node.schema and node.pointer not in self._vague:
+            found.append(child(node.pointer, "additionalProperties"))
+        return found
 
     def _countable(self, members: Members, alternative: Alternative) -> Members:
         """Two free members may have the same name, and then count as one: a minimum of them cannot hold."""
@@ -188,13 +211,3 @@ class MemberReader:
 
 def _own(node: Node) -> Sequence[str]:
     return list(node.schema.get("patternProperties", ()))
-
-
-def _pointers(node: Node, name: str | None, matching: Sequence[str]) -> list[str]:
-    """The subschemas of one node that hold for a member: named, by pattern, or else additional."""
-    found = [child(node.pointer, "patternProperties", pattern) for pattern in matching]
-    if name is not None and name in node.schema.get("properties", ()):
-        found.append(child(node.pointer, "properties", name))
-    if not found and "additionalProperties" in node.schema:
-        found.append(child(node.pointer, "additionalProperties"))
-    return found

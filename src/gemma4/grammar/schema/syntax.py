@@ -14,7 +14,8 @@ from ...text.codec.tool_syntax import dictsort, is_bare_key
 from .rules import Rules, Sequence, literal
 from .text_rule import TextRule
 
-_BARE = r"""/[^\s:=,(){}\[\]"'`<>|]{1,128}/"""
+_SIGNS = r""":=,(){}\[\]"'`<>|"""
+_BARE = rf"/[^\s{_SIGNS}](?:[^{_SIGNS}]*[^\s{_SIGNS}])?/"
 _PLAIN = r"/[^\"\\\x00-\x1F]*/"
 _ESCAPED = r"/(?:[^\"\\\x00-\x1F]|\\[\"\\bfnrt]|\\u00(?:0[0-7bef]|1[0-9a-f]))*/"
 
