@@ -9,6 +9,7 @@
     │   ├── TemplateError         a chat template that fails or does not end
     │   ├── MessageError          a conversation that does not make sense
     │   ├── SamplingError         a generation setting out of range
+    │   ├── GrammarError          a schema, pattern or grammar that an answer cannot be held to
     │   └── ContextError          more tokens than the context holds
     ├── VerificationError     exit 1, HTTP 500   two runs that should agree do not
     └── EnvironmentFault      exit 1, HTTP 503   the machine's fault: disk, memory, network, a missing program
@@ -62,6 +63,22 @@ class MessageError(InputError):
 
 class SamplingError(InputError):
     """A generation setting is out of its range."""
+
+
+class GrammarError(InputError):
+    """A schema, pattern or grammar that an answer cannot be held to.
+
+    Args:
+        pointer: JSON pointer to the place in a schema; empty for its root, None where there is no schema.
+        keyword: of the schema, where one is at fault.
+    """
+
+    def __init__(
+        self, message: str, *, pointer: str | None = None, keyword: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.keyword = keyword
 
 
 class ContextError(InputError):

@@ -24,6 +24,8 @@ LIMITS = Limits(context=400, max_requests=6, prefill_chunk=48, max_waiting=8)
 class FailsAfter:
     """A constraint that breaks at a token."""
 
+    period = None
+
     def __init__(self, count: int) -> None:
         self._left = count
 

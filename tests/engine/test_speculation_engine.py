@@ -116,6 +116,8 @@ def test_an_abort_between_drafts_disturbs_nobody() -> None:
 class Grammar:
     """Allows the ids of one parity, then of the other: each token hangs on how many came before."""
 
+    period = None
+
     def __init__(self) -> None:
         self.accepted: list[int] = []
 

@@ -42,6 +42,8 @@ SETTINGS = {
 class NeverTwice:
     """Forbids the token that was just chosen."""
 
+    period = None
+
     def __init__(self) -> None:
         self._last = START
 

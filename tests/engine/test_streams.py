@@ -74,6 +74,8 @@ def test_an_iterator_that_was_never_read_leaves_nothing_behind() -> None:
 
 def test_an_error_comes_out_of_its_own_iterator() -> None:
     class Broken:
+        period = None
+
         def restrict(self, logits: torch.Tensor) -> torch.Tensor:
             raise SamplingError(f"no token of {logits.numel()} may come")
 

@@ -104,6 +104,7 @@ class Request:
             return End("stop", stop_id=choice.id)
         self.ids.append(choice.id)
         period = self._guard.push(choice.id) if self._guard is not None else None
+        period = self.sampler.period if period is None else period
         if period is not None:
             return End("loop", period=period)
         return self.at_budget if self.num_generated >= self.budget else None

@@ -99,6 +99,11 @@ class Sampler:
         """Tokens chosen so far, one that ended the answer included."""
         return self._chosen
 
+    @property
+    def period(self) -> int | None:
+        """Of the loop that the constraint saw the answer in; None while there is none."""
+        return None if self._constraint is None else self._constraint.period
+
     def check(self) -> None:
         """What penalties count is what was chosen."""
         if self._tally is not None:

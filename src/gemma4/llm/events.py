@@ -68,6 +68,23 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConstraintReport:
+    """What held an answer to its format or to its tools.
+
+    Attributes:
+        engine: the library that did.
+        closed_thought: the thought was closed because its budget was used up.
+        ended_loops: texts that repeated themselves without end and were closed.
+        loosened: spots of schemas that were not enforced.
+    """
+
+    engine: str
+    closed_thought: bool
+    ended_loops: int
+    loosened: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The last event: why it ended and what was really done.
 
@@ -77,6 +94,7 @@ class Finished:
         template: revision of the chat template, `None` for plain completion.
         stop_string: that ended the answer, if one did.
         speculation: what guessing tokens ahead did; None where nothing guesses.
+        constraint: what held the answer; None where it was free.
         warnings: what the caller should know: a repaired tool call, a cut sound, a call left as text.
     """
 
@@ -94,6 +112,7 @@ class Finished:
     stop_string: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     speculation: SpeculationReport | None = None
+    constraint: ConstraintReport | None = None
     warnings: tuple[str, ...] = ()
 
 

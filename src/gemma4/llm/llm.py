@@ -14,6 +14,7 @@ from ..engine.sampling import Sampling
 from ..engine.soft_token_cache import SoftTokenCache
 from ..engine.streams import Streams
 from ..errors import ContextError, InputError
+from ..grammar import AnswerRule, Format, Grammars, ToolMode
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
@@ -28,7 +29,7 @@ from .decoding import ChatDecoder, PlainDecoder
 from .events import Answer, Event
 from .fold import fold
 from .options import SamplingOptions, effective
-from .question import Continuation, Question
+from .question import Continuation, Question, ToolChoice
 from .stream import Facts, Prepared, Turn, stream_events
 
 Conversation = str | Sequence[Message | Mapping[str, Any]]
@@ -84,6 +85,7 @@ class LLM:
         defaults: settings where a request gives none; from the checkpoint.
         stop_ids: ids that end an answer.
         is_chat_model: tuned for conversations; False for base models, which continue text.
+        grammars: hold answers to a format or to tool calls.
         soft_tokens: of media seen before, by content.
     """
 
@@ -95,6 +97,7 @@ class LLM:
     stop_ids: frozenset[int]
     is_chat_model: bool
     info: ModelInfo
+    grammars: Grammars
     soft_tokens: SoftTokenCache = field(default_factory=SoftTokenCache)
 
     @property
@@ -107,7 +110,10 @@ class LLM:
         conversation: Conversation,
         *,
         tools: Tools = (),
+        tool_choice: ToolMode | ToolChoice = "auto",
+        format: Format | None = None,
         thinking: bool = False,
+        thought_budget: int | None = None,
         image_budget: int | None = None,
         **options: Unpack[SamplingOptions],
     ) -> Answer:
@@ -116,7 +122,9 @@ class LLM:
         Args:
             conversation: a user's words, or messages as values or OpenAI-style mappings.
             tools: functions, JSON Schemas or `Tool`s that the model may call.
-            thinking: let the model reason first.
+            tool_choice: which of them, and whether.
+            format: what the answer is to look like, such as `JsonSchema({…})`.
+            thinking: let the model reason first. thought_budget: for so many tokens at most.
             image_budget: most soft tokens of a picture: 70, 140, 280, 560 or 1120.
             options: see `Sampling`; what is not given comes from the checkpoint.
 
@@ -125,7 +133,14 @@ class LLM:
         """
         return fold(
             self.stream(
-                conversation, tools=tools, thinking=thinking, image_budget=image_budget, **options
+                conversation,
+                tools=tools,
+                tool_choice=tool_choice,
+                format=format,
+                thinking=thinking,
+                thought_budget=thought_budget,
+                image_budget=image_budget,
+                **options,
             )
         )
 
@@ -134,7 +149,10 @@ class LLM:
         conversation: Conversation,
         *,
         tools: Tools = (),
+        tool_choice: ToolMode | ToolChoice = "auto",
+        format: Format | None = None,
         thinking: bool = False,
+        thought_budget: int | None = None,
         image_budget: int | None = None,
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
@@ -150,7 +168,10 @@ class LLM:
         question = Question(
             messages=to_messages(conversation),
             tools=to_tools(tools),
+            tool_choice=_choice(tool_choice),
+            format=format,
             thinking=thinking,
+            thought_budget=thought_budget,
             image_budget=image_budget,
             options=options,
         )
@@ -190,6 +211,7 @@ class LLM:
         decoder = ChatDecoder(
             self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
         )
+        rule = asked.rule(opens_thought=read.opens_thought, loop_guard=sampling.loop_guard)
         facts = self._facts(
             thinking=asked.thinking,
             template=self.info.template,
@@ -198,7 +220,12 @@ class LLM:
             warnings=(*asked.remarks, *read.warnings),
         )
         return Prepared(
-            ids=read.ids, media=read.media, sampling=sampling, decoder=decoder, facts=facts
+            ids=read.ids,
+            media=read.media,
+            sampling=sampling,
+            decoder=decoder,
+            facts=facts,
+            constraint=None if rule is None else self.grammars.constraint(rule),
         )
 
     def begin(self, prepared: Prepared, on_prefill: OnPrefill | None = None) -> Turn:
@@ -221,6 +248,7 @@ class LLM:
             prompt,
             prepared.sampling,
             stop_ids=self.stop_ids | frozenset(prepared.sampling.stop_ids),
+            constraint=prepared.constraint,
         )
         return Turn(
             streams=self.streams,
@@ -230,6 +258,7 @@ class LLM:
             context=self.info.context,
             decoder=prepared.decoder,
             facts=facts,
+            constraint=prepared.constraint,
             on_prefill=on_prefill,
         )
 
@@ -301,4 +330,18 @@ class LLM:
         self.streams.engine.check_length(len(ids))
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
         facts = self._facts(thinking=False, template=None)
-        return Prepared(ids=ids, media=(), sampling=sampling, decoder=decoder, facts=facts)
+        rule = None
+        if asked.format is not None:
+            rule = AnswerRule(format=asked.format, loop_guard=sampling.loop_guard)
+        return Prepared(
+            ids=ids,
+            media=(),
+            sampling=sampling,
+            decoder=decoder,
+            facts=facts,
+            constraint=None if rule is None else self.grammars.constraint(rule),
+        )
+
+
+def _choice(given: ToolMode | ToolChoice) -> ToolChoice:
+    return given if isinstance(given, ToolChoice) else ToolChoice(mode=given)

@@ -9,6 +9,7 @@ import torch
 from ..config import DrafterConfig, ModelConfig
 from ..errors import CheckpointError
 from ..fit.native import native_kv_dtype
+from ..grammar import Grammars
 from ..hub.names import resolve
 from ..hub.store import Store, default_root
 from ..kernels.cuda import CudaKernels
@@ -159,6 +160,9 @@ def _carry_out(plan: _Plan, started: float) -> LLM:
         stop_ids=settings.stop_ids,
         is_chat_model=settings.is_chat_model,
         info=info,
+        grammars=Grammars(
+            settings.tokenizer, vocab_size=config.text.vocab_size, stop_ids=settings.stop_ids
+        ),
     )
 
 

@@ -10,10 +10,11 @@ from ..engine.request import Request
 from ..engine.sampler import Choice
 from ..engine.sampling import Sampling
 from ..engine.streams import Streams
+from ..grammar import AnswerConstraint
 from ..media.types import MediaUsage, Medium
 from ..text.tokens.tokenizer import Tokenizer
 from .decoding import AnswerDecoder
-from .events import Event, Finished, FinishReason, Timings, TokenLogprob, Usage
+from .events import ConstraintReport, Event, Finished, FinishReason, Timings, TokenLogprob, Usage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,7 @@ class Prepared:
     sampling: Sampling
     decoder: AnswerDecoder
     facts: Facts
+    constraint: AnswerConstraint | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +56,7 @@ class Turn:
     context: int
     decoder: AnswerDecoder
     facts: Facts
+    constraint: AnswerConstraint | None = None
     on_prefill: Callable[[int, int], None] | None = None
 
 
@@ -133,11 +136,14 @@ class Reading:
             stop_string=turn.decoder.stopped_by,
             logprobs=None if turn.sampling.logprobs is None else tuple(self._logprobs),
             speculation=turn.request.speculation,
-            warnings=(*facts.warnings, *turn.decoder.warnings, *self._faults()),
+            constraint=_held_by(turn.constraint),
+            warnings=(*facts.warnings, *turn.decoder.warnings, *self._remarks()),
         )
 
-    def _faults(self) -> Iterator[str]:
-        """What went wrong meanwhile and changed no answer: it took time, or left off what saves time."""
+    def _remarks(self) -> Iterator[str]:
+        """What a grammar did, and what went wrong meanwhile and took time, but changed no answer."""
+        if self._turn.constraint is not None:
+            yield from _remarks(self._turn.constraint)
         yield from self._turn.streams.engine.faults.remarks(self._repeated_before)
         report = self._turn.request.speculation
         if report is not None and report.error is not None:
@@ -169,6 +175,26 @@ def _finish(turn: Turn, end: End | None) -> tuple[FinishReason, str | None]:
             return "length", f"the context of {turn.context} tokens is full"
         case _:
             return "stop", None
+
+
+def _held_by(constraint: AnswerConstraint | None) -> ConstraintReport | None:
+    if constraint is None:
+        return None
+    return ConstraintReport(
+        engine=constraint.engine,
+        closed_thought=constraint.closed_thought,
+        ended_loops=constraint.ended_loops,
+        loosened=tuple(map(str, constraint.warnings)),
+    )
+
+
+def _remarks(constraint: AnswerConstraint) -> Iterator[str]:
+    """What a grammar did that the caller should know."""
+    yield from (f"not enforced: {spot}" for spot in constraint.warnings)
+    if constraint.closed_thought:
+        yield "the thought was closed when its budget was used up"
+    if constraint.ended_loops:
+        yield f"{constraint.ended_loops} texts that repeated themselves without end were closed"
 
 
 def _describe(tokenizer: Tokenizer, choice: Choice) -> TokenLogprob:

@@ -78,6 +78,7 @@ def done_of(finished: Finished) -> dict[str, Any]:
         "finish_detail": finished.finish_detail,
         "media": [asdict(medium) for medium in finished.usage.media],
         "speculation": None if finished.speculation is None else asdict(finished.speculation),
+        "constraint": None if finished.constraint is None else asdict(finished.constraint),
         "warnings": list(finished.warnings),
     }
 

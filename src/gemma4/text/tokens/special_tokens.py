@@ -10,6 +10,8 @@ CHANNEL_BEGIN = "<|channel>"
 CHANNEL_END = "<channel|>"
 TOOL_BEGIN = "<|tool>"
 TOOL_END = "<tool|>"
+TOOL_CALL_BEGIN = "<|tool_call>"
+TOOL_CALL_END = "<tool_call|>"
 TOOL_RESPONSE_BEGIN = "<|tool_response>"
 STRING = '<|"|>'
 
