@@ -28,9 +28,15 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562), so that torch loads only when needed."""
+    """Import a public name when it is first used (PEP 562), so that torch loads only when needed.
+
+    Python searches for no garbage meanwhile: a tenth of the time.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module 'gemma4' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    from .llm.collection import collection_paused
+
+    with collection_paused():
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -167,14 +167,33 @@ def test_what_is_larger_than_the_memory_does_not_fit(
 
 
 @pytest.mark.usefixtures("kernels")
-def test_a_gpu_is_counted_without_native_kernels(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_keeps_matrices_packed_or_says_why_not(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12B in Q4_0: matrices in tiles, embedding and towers in bfloat16; with `off` all in bfloat16."""
     gpu = Gpu(name="large", total_bytes=48 * 10**9, free_bytes=48 * 10**9)
     machine = Machine(total_bytes=32 * 10**9, available_bytes=24 * 10**9, gpus=(gpu,))
     monkeypatch.setattr(fit_command, "read_machine", lambda: machine)
-    words = ("fit", "12b", "--quant", "q4_0", "--json")
-    here, off = (json.loads(run(*words, *more).out) for more in ((), ("--kernels", "off")))
-    assert here["gpus"] == off["gpus"]
+    monkeypatch.setattr(fit_candidates, "find_spec", lambda _name: object())
+    words = ("fit", "12b", "--quant", "q4_0")
+    here, off, int8 = (
+        json.loads(run(*words, *more, "--json").out)
+        for more in ((), ("--kernels", "off"), ("--kv-dtype", "int8"))
+    )
     assert here["peak_bytes"] < off["peak_bytes"] / 2
+    (packed,), (expanded,), (narrow,) = here["gpus"], off["gpus"], int8["gpus"]
+    assert packed["weights_bytes"] / 10**9 == pytest.approx(8.3, abs=0.2)
+    assert packed["torch_because"] is None
+    assert packed["peak_bytes"] < expanded["peak_bytes"] / 2
+    assert expanded["torch_because"] == "kernels off was asked for"
+    assert narrow["torch_because"] == (
+        "GPU kernels keep keys and values in bfloat16, and kv_dtype is int8"
+    )
+    assert narrow["weights_bytes"] == expanded["weights_bytes"]
+    assert "on a GPU Q4_0, Q8_0 and symmetric W4A16 matrices of the layers stay" in run(*words).err
+    monkeypatch.setattr(fit_candidates, "find_spec", lambda _name: None)
+    said = "on a GPU torch computes, which expands quantized weights: triton is not installed"
+    assert said in run(*words).err
 
 
 def test_without_kernels_the_reason_is_said_and_weights_are_expanded(

@@ -34,7 +34,10 @@ def test_without_a_container_the_installed_memory_counts(tmp_path: Path) -> None
         (
             "memory/memory.limit_in_bytes",
             "memory/memory.usage_in_bytes",
-            ("memory/memory.stat", "cache 5\ntotal_inactive_file 1048576\ntotal_active_file x\n"),
+            (
+                "memory/memory.stat",
+                "inactive_file 5\ntotal_inactive_file 1048576\ntotal_active_file x\n",
+            ),
         ),
     ],
     ids=["version 2", "version 1"],
@@ -58,6 +61,49 @@ def test_a_container_without_a_limit_below_the_machine_changes_nothing(
 ) -> None:
     write(tmp_path, "memory.max", text)
     assert read_machine(tmp_path).limited_by == "memory"
+
+
+@pytest.mark.parametrize(
+    ("listed", "folder", "limit", "used"),
+    [
+        ("0::/a.slice/job.scope", "", "memory.max", "memory.current"),
+        (
+            "3:cpu:/elsewhere\n4:memory:/a.slice/job.scope",
+            "memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+@pytest.mark.parametrize("tight", ["a.slice/job.scope", "a.slice", ""])
+def test_the_smallest_limit_of_the_groups_own_and_those_above_it_counts(
+    tmp_path: Path, listed: str, folder: str, limit: str, used: str, tight: str
+) -> None:
+    """Whichever of the three has it; a group that this process is not in has nothing to say."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"{listed}\n")
+    for group in ("a.slice/job.scope", "a.slice", "", "elsewhere"):
+        mib = {tight: 256, "elsewhere": 64}.get(group, 400)
+        write(tmp_path, str(Path(folder, group, limit)), f"{mib * 2**20}\n")
+        write(tmp_path, str(Path(folder, group, used)), f"{100 * 2**20}\n")
+    machine = read_machine(tmp_path)
+    assert machine.total_bytes == 256 * 2**20
+    assert machine.available_bytes == 156 * 2**20
+    assert machine.limited_by == "container"
+
+
+def test_a_larger_limit_above_that_others_have_nearly_used_leaves_less_room(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/a.slice/job.scope\n")
+    for group, limit, used in (("a.slice", 400, 390), ("a.slice/job.scope", 256, 100)):
+        write(tmp_path, f"{group}/memory.max", f"{limit * 2**20}\n")
+        write(tmp_path, f"{group}/memory.current", f"{used * 2**20}\n")
+    machine = read_machine(tmp_path)
+    assert machine.total_bytes == 256 * 2**20
+    assert machine.available_bytes == 10 * 2**20
 
 
 def test_the_drivers_lines_are_read() -> None:

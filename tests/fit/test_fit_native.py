@@ -1,6 +1,5 @@
 """What native kernels take: matrices as they lie, buffers one by one, and nothing that `load` does not do."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,12 +7,10 @@ import pytest
 import torch
 from native_models import SIZES, random_model
 from native_products import native
+from quantized_models import written
 from tiny_models import TARGETS, save_tiny
 
-from gemma4.cli.quantize.directory_job import plan_directory_job
-from gemma4.cli.quantize.gguf_job import plan_gguf_job
 from gemma4.config import plan_kv_groups
-from gemma4.config.huggingface.writer import write_config
 from gemma4.config.published import PUBLISHED_MODELS
 from gemma4.fit import (
     StoredWeights,
@@ -32,7 +29,6 @@ from gemma4.weights.load import load_weights
 from gemma4.weights.open_checkpoint import open_checkpoint
 from gemma4.weights.quantize.plan import plan_gguf
 from gemma4.weights.quantize.recipes import find_recipe
-from gemma4.weights.save import save_checkpoint
 from gemma4.weights.stored_weights import stored_weights
 
 ROWS = 64
@@ -125,24 +121,6 @@ def test_pages_of_the_per_layer_table_are_let_go_again_and_again() -> None:
         assert table.times == times
     decoder._decoder = SimpleNamespace()  # of the larger sizes, which have none
     decoder._let_go_table(1000)
-
-
-def written(size: str, recipe: str, folder: Path) -> Path:
-    """A shrunk model as `gemma4 quantize` writes it: a GGUF file, for `w4a16` a directory."""
-    model = random_model(size)
-    fields = write_config(replace(model.config, stored_dtype="float32"))
-    save_checkpoint(model, fields, folder / "plain")
-    packs = recipe == "w4a16"
-    output = folder / ("packed" if packs else "packed.gguf")
-    job = (plan_directory_job if packs else plan_gguf_job)(
-        open_checkpoint(folder / "plain"),
-        find_recipe(recipe),
-        output,
-        may_requantize=False,
-        replaces=False,
-    )
-    job.write(lambda _count: None)
-    return output
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,9 +10,10 @@ from native_models import shrunk
 
 from gemma4.config.published import PUBLISHED_MODELS
 from gemma4.errors import EnvironmentFault
+from gemma4.fit.tiles import gpu_obstacle
 from gemma4.kernels.cuda import CudaKernels, NoKernels
 from gemma4.llm import cuda_choice
-from gemma4.llm.cuda_choice import CudaChoice, choose_cuda, obstacle
+from gemma4.llm.cuda_choice import CudaChoice, choose_cuda
 from gemma4.llm.placement import choose_placement
 
 GPU = torch.device("cuda", 0)
@@ -75,14 +76,14 @@ def test_without_triton_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_published_size_has_widths_that_the_kernels_take() -> None:
     for model in PUBLISHED_MODELS.values():
-        assert obstacle(model.text, BF16, "auto") is None
+        assert gpu_obstacle(model.text, "bfloat16", None) is None
     text = shrunk("26b-a4b").text
     assert text.moe is not None
-    assert obstacle(replace(text, head_dim=48), BF16, "auto") == (
+    assert gpu_obstacle(replace(text, head_dim=48), "bfloat16", None) == (
         "head_dim=48 is no power of two from 16 on"
     )
     narrow = replace(text, moe=replace(text.moe, intermediate_size=24))
-    assert obstacle(narrow, BF16, "auto") == "expert width=24 is no multiple of 32"
+    assert gpu_obstacle(narrow, "bfloat16", None) == "expert width=24 is no multiple of 32"
 
 
 def test_cuda_asked_for_without_a_gpu_is_refused() -> None:

@@ -13,7 +13,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from gemma4.ops.sampling import candidates, draw, exponentials, largest, penalize
+from gemma4.ops.sampling import candidates, draw, exponentials, penalize
 
 NO_IDS = torch.tensor([], dtype=torch.int64)
 LOGITS = torch.log(torch.tensor([0.1, 0.4, 0.2, 0.3]))
@@ -33,25 +33,6 @@ def test_nothing_asked_keeps_all_as_they_come() -> None:
 def test_top_k_keeps_k() -> None:
     assert keep(top_k=2) == [1, 3]
     assert keep(top_k=99) == [1, 3, 2, 0]
-
-
-@pytest.mark.parametrize("size", [5, 8191, 8192, 70_001])
-@pytest.mark.parametrize("allowed", [None, 3, 500])
-@pytest.mark.parametrize("count", [1, 5, 64])
-def test_the_largest_are_those_of_a_sort(size: int, allowed: int | None, count: int) -> None:
-    """Scores with many ties, all allowed or few; exact."""
-    torch.manual_seed(size + count)
-    scores = (4 * torch.randn(size)).round(decimals=1)
-    if allowed is not None:
-        forbidden = torch.ones(size, dtype=torch.bool)
-        forbidden[torch.randperm(size)[:allowed]] = False
-        scores[forbidden] = -torch.inf
-    values, ids = largest(scores, min(count, size))
-    order = sorted(range(size), key=lambda i: (-float(scores[i]), i))[:count]
-    finite = [i for i in order if scores[i] > -torch.inf]
-    assert ids.tolist()[: len(finite)] == finite
-    assert len(finite) <= ids.numel() <= count
-    assert torch.equal(values, scores[ids])
 
 
 def test_top_p_keeps_the_least_set_that_reaches_it() -> None:

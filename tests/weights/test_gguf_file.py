@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gemma4.errors import CheckpointError, ModelNotFoundError
+from gemma4.weights.gguf import metadata
 from gemma4.weights.gguf.file import open_gguf
 
 UINT32, STRING, ARRAY = 4, 8, 9
@@ -187,12 +188,26 @@ def test_lengths_past_the_end_are_refused(write):
     strings = struct.pack("<IQ", STRING, 2)
     refuse(
         write(build([entry("k", ARRAY, strings + packed("a") + struct.pack("<Q", 2**63))])),
-        "string 1 of 'k' reaches past the end",
+        "string 1 of 'k' claims 9223372036854775808 bytes, the limit is",
+    )
+    refuse(
+        write(build([entry("k", ARRAY, strings + packed("a") + struct.pack("<Q", 50_000))])),
+        "string 1 of 'k' needs 50000 bytes, but",
     )
     refuse(write(build([entry("k", ARRAY, struct.pack("<IQ", STRING, 2**60))])), "claims")
     refuse(write(build([entry("k", ARRAY, struct.pack("<IQ", STRING, 1000))])), "1000 strings")
     refuse(write(build([entry("k", ARRAY, struct.pack("<IQ", ARRAY, 1000))])), "1000 arrays")
     refuse(write(build([entry("k", ARRAY, struct.pack("<IQ", 12, 1000))])), "1000 × float64")
+
+
+@pytest.mark.parametrize("window", [1, 8, 9, 30, 31, 1 << 20])
+def test_strings_are_whole_wherever_a_window_ends(write, monkeypatch, window):
+    """Empty, of several bytes a letter, and longer than a window; what follows them is read too."""
+    monkeypatch.setattr(metadata, "WINDOW", window)
+    strings = ["", "a", "▁漢🙂", "x" * 100, "", "▁" * 7, "end"]
+    array = struct.pack("<IQ", STRING, len(strings)) + b"".join(map(packed, strings))
+    file = open_gguf(write(build([entry("k", ARRAY, array), entry("n", STRING, packed("after"))])))
+    assert file.metadata == {"k": strings, "n": "after"}
 
 
 def test_array_items_are_limited_over_the_whole_file(write):

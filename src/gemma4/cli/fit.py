@@ -8,6 +8,7 @@ import typer
 from ..fit.estimate import FitReport, Job
 from ..fit.machine import Machine, read_machine
 from ..fit.pages import KV_DTYPES
+from ..fit.tiles import TILED
 from ..kernels.native import Native
 from ..llm.native_choice import AUTO
 from .fit_candidates import Candidate, Planned, estimate, list_candidates
@@ -157,6 +158,12 @@ def _explain(out: Output, machine: Machine, reports: list[tuple[Candidate, FitRe
             out.note(f"computing with torch, which expands quantized weights: {kernels.reason}")
     for gpu in machine.gpus:
         out.note(f"{gpu.name} has {format_bytes(gpu.free_bytes)} free")
+    for reason in dict.fromkeys(gpu.torch_because for _, report in reports for gpu in report.gpus):
+        out.note(
+            f"on a GPU {TILED} matrices of the layers stay as they are, other quantized weights are expanded"
+            if reason is None
+            else f"on a GPU torch computes, which expands quantized weights: {reason}"
+        )
     largest = max((report.disk_bytes for _, report in reports), default=0)
     if largest:
         out.note(

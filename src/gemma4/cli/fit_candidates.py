@@ -1,8 +1,10 @@
 """What `gemma4 fit` estimates: published models and those on disk, as they would compute here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from ..catalog import FAMILY, Tag, is_known_name, parse_name
 from ..config import DrafterConfig, ModelConfig
@@ -13,12 +15,23 @@ from ..fit.expansion import expanded_dtype
 from ..fit.machine import Machine
 from ..fit.native import COMPUTING
 from ..fit.precision import Quantization, find_quantization
+from ..fit.tiles import GPU_DTYPE, gpu_obstacle
 from ..fit.weights import StoredWeights, WeightsEstimate, estimate_stored_weights, estimate_weights
 from ..kernels.native import Missing, Native
-from ..llm.native_choice import OFF, usable_kernels
+from ..llm.native_choice import AUTO, OFF, usable_kernels
 from .session import Session
 
 _TABLE_QUANTIZATIONS = ("bf16", "q8_0", "q4_0")
+
+
+class Weighing(Protocol):
+    """The weights of a model, counted in a dtype of computation."""
+
+    def __call__(
+        self, run_dtype: str, /, *, native: bool = False, tiled: bool = False
+    ) -> WeightsEstimate:
+        """With native kernels, beside a GPU's, or for torch alone."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,17 +40,20 @@ class Candidate:
 
     Attributes:
         model: its name for people.
-        weights: counted in a dtype of computation, with native kernels or without.
         torch_dtype: that torch computes in, here or on a GPU.
         kernels: that compute here; or why torch does, None where nobody expects them.
+        gpu_dtype: that a GPU's kernels would compute in.
+        no_gpu_kernels: why they do not, whatever the job; None: nothing is in their way.
     """
 
     model: str
     quantization: str
     config: ModelConfig
-    weights: Callable[[str, bool], WeightsEstimate]
+    weights: Weighing
     torch_dtype: str
     kernels: Native | Missing | None
+    gpu_dtype: str
+    no_gpu_kernels: str | None
 
     @property
     def native(self) -> bool:
@@ -48,6 +64,10 @@ class Candidate:
     def run_dtype(self) -> str:
         """Dtype of computation here."""
         return COMPUTING if self.native else self.torch_dtype
+
+    def why_torch_on_gpu(self, job: Job) -> str | None:
+        """Why torch would compute the job on a GPU, weights expanded; None: kernels would."""
+        return self.no_gpu_kernels or gpu_obstacle(self.config.text, self.gpu_dtype, job.kv_dtype)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,15 +81,18 @@ class Planned:
 
 
 def estimate(candidate: Candidate, job: Job, machine: Machine) -> FitReport:
-    """What a job takes here, computed as the candidate is; and on GPUs, where the native kernels do not."""
-    job = replace(job, run_dtype=candidate.run_dtype, native=candidate.native)
-    weights = candidate.weights(job.run_dtype, job.native)
-    report = estimate_fit(candidate.config, weights, job, machine)
-    if not (job.native and machine.gpus):
+    """What a job takes here, computed as the candidate is; and on GPUs, as their kernels or torch would."""
+    here = replace(job, run_dtype=candidate.run_dtype, native=candidate.native)
+    weights = candidate.weights(here.run_dtype, native=here.native)
+    report = estimate_fit(candidate.config, weights, here, machine)
+    if not machine.gpus:
         return report
-    there = replace(job, native=False, run_dtype=candidate.torch_dtype)
-    expanded = candidate.weights(candidate.torch_dtype, False)
-    return replace(report, gpus=estimate_fit(candidate.config, expanded, there, machine).gpus)
+    reason = candidate.why_torch_on_gpu(job)
+    tiled = reason is None
+    there = replace(job, run_dtype=candidate.gpu_dtype if tiled else candidate.torch_dtype)
+    weights = candidate.weights(there.run_dtype, tiled=tiled)
+    gpus = estimate_fit(candidate.config, weights, there, machine).gpus
+    return replace(report, gpus=tuple(replace(gpu, torch_because=reason) for gpu in gpus))
 
 
 def list_candidates(session: Session, model: str | None, planned: Planned) -> list[Candidate]:
@@ -114,15 +137,17 @@ def _published(
         model=name,
         quantization=quantization.name,
         config=config,
-        weights=lambda dtype, native: estimate_weights(config, quantization, dtype, native=native),
+        weights=partial(estimate_weights, config, quantization),
         torch_dtype=run_dtype,
         kernels=None if planned.kernels == OFF else usable_kernels(config, planned.kernels),
+        gpu_dtype=quantization.run_dtype or GPU_DTYPE,
+        no_gpu_kernels=_no_gpu_kernels(planned),
     )
 
 
 def _stored(name: str, path: Path, planned: Planned) -> Candidate:
     """A model on disk, in its own encodings, or as if it were in another quantization."""
-    from ..llm.placement import choose_placement
+    from ..llm.placement import choose_placement, stored_dtype
     from ..weights.in_place import table_obstacle
     from ..weights.open_checkpoint import open_checkpoint
     from ..weights.stored_weights import stored_weights
@@ -139,14 +164,25 @@ def _stored(name: str, path: Path, planned: Planned) -> Candidate:
         model=name,
         quantization=_main_encoding(tensors),
         config=config,
-        weights=lambda dtype, native: estimate_stored_weights(tensors, dtype, native=native),
+        weights=partial(estimate_stored_weights, tensors),
         torch_dtype=run_dtype,
         kernels=None
         if planned.kernels == OFF
         else usable_kernels(
             config, planned.kernels, obstacle=table_obstacle(checkpoint.source.tensors)
         ),
+        gpu_dtype=str(stored_dtype(checkpoint) or GPU_DTYPE).removeprefix("torch."),
+        no_gpu_kernels=_no_gpu_kernels(planned),
     )
+
+
+def _no_gpu_kernels(planned: Planned) -> str | None:
+    """Why no model is computed by a GPU's kernels; as `load` has it, but without asking torch."""
+    if planned.kernels != AUTO:
+        return f"kernels {planned.kernels} was asked for"
+    if find_spec("triton") is None:
+        return "triton is not installed; pip install 'gemma4[gpu]' brings it"
+    return None
 
 
 def _main_encoding(tensors: list[StoredWeights]) -> str:

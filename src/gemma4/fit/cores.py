@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import psutil
+
+from .control_groups import FOLDER, group_paths, read_lines
 
 _V1_FOLDERS: Final = ("cpu", "cpu,cpuacct")
 
@@ -24,27 +26,13 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 def _quotas(root: Path) -> Iterator[int]:
     """Cores, rounded up, of each quota that this process is under: its group's and those above it."""
-    base = root / "sys/fs/cgroup"
-    for group in _groups(root):
+    base = root / FOLDER
+    for group in group_paths(root, "cpu"):
         yield from _cores(_words(base / group / "cpu.max"))  # version 2
         for folder in _V1_FOLDERS:
             path = base / folder / group
             names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
             yield from _cores([word for name in names for word in _words(path / name)])
-
-
-def _groups(root: Path) -> list[PurePosixPath]:
-    """Control groups of this process and all above them, relative to the topmost.
-
-    A container that sees its own group as the topmost has no folder for the others.
-    """
-    found = {PurePosixPath()}
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if not controllers or "cpu" in controllers.split(","):
-            group = PurePosixPath(path.lstrip("/"))
-            found |= {group, *group.parents}
-    return [group for group in found if ".." not in group.parts]
 
 
 def _cores(quota: list[str]) -> Iterator[int]:
@@ -54,12 +42,4 @@ def _cores(quota: list[str]) -> Iterator[int]:
 
 
 def _words(path: Path) -> list[str]:
-    return [word for line in _lines(path) for word in line.split()]
-
-
-def _lines(path: Path) -> list[str]:
-    """None if there is no such file."""
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
+    return [word for line in read_lines(path) for word in line.split()]

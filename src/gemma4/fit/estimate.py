@@ -63,13 +63,20 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuFit:
-    """Whether the job fits a GPU alone, weights included, and the longest context that does."""
+    """Whether the job fits a GPU alone, weights included, and the longest context that does.
+
+    Attributes:
+        weights_bytes: of the decoder, and of the towers if media will be given.
+        torch_because: why torch computes there, over expanded weights; None: a GPU's kernels do.
+    """
 
     name: str
     free_bytes: int
+    weights_bytes: int
     peak_bytes: int
     fits: bool
     longest_context: int
+    torch_because: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +154,7 @@ def estimate_fit(
             GpuFit(
                 name=gpu.name,
                 free_bytes=gpu.free_bytes,
+                weights_bytes=fixed,
                 peak_bytes=fixed + working + CUDA_BYTES,
                 fits=fixed + working + CUDA_BYTES <= gpu.free_bytes,
                 longest_context=_longest(config, job, gpu.free_bytes - fixed - CUDA_BYTES),

@@ -1,11 +1,14 @@
 """What this machine has: memory that is free for one more process, and GPUs. Imports no torch."""
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import psutil
+
+from .control_groups import FOLDER, group_paths, read_lines
 
 _UNLIMITED: Final = 2**60  # cgroup v1 writes a number near 2^63 for "no limit"
 
@@ -24,9 +27,10 @@ class Machine:
     """Memory in bytes.
 
     Attributes:
-        total_bytes: installed, or what a container may use at most.
+        total_bytes: installed, or the least that a control group may use at most.
         available_bytes: a new process can have now without pushing others out.
-        limited_by: `memory`, or `container` where a cgroup sets the limit.
+        limited_by: `memory`, or `container` where a control group sets the limit: the process's own or
+            one above it.
     """
 
     total_bytes: int
@@ -43,38 +47,35 @@ def read_machine(root: Path = Path("/")) -> Machine:
 def read_memory(root: Path = Path("/")) -> Machine:
     """Look at this machine, but ask for no GPUs."""
     memory = psutil.virtual_memory()
-    limit = _read_container(root)
-    if limit is None or limit[0] >= memory.total:
+    limits = [limit for limit in _limits(root) if limit[0] < memory.total]
+    if not limits:
         return Machine(total_bytes=memory.total, available_bytes=memory.available)
-    total, used = limit
+    # A group above may have a larger limit and less room: others use it too.
+    room = min(max(0, total - used) for total, used in limits)
     return Machine(
-        total_bytes=total,
-        available_bytes=min(memory.available, max(0, total - used)),
+        total_bytes=min(total for total, _ in limits),
+        available_bytes=min(memory.available, room),
         limited_by="container",
     )
 
 
-def _read_container(root: Path) -> tuple[int, int] | None:
-    """Limit and use of the control group that this process is in; None without a limit."""
-    base = root / "sys/fs/cgroup"
-    for limit_name, used_name, statistics in (
-        ("memory.max", "memory.current", "memory.stat"),  # version 2
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-    ):
-        limit = _read_number(base / limit_name)
-        if limit is None or limit >= _UNLIMITED:
-            continue
-        used = _read_number(base / used_name) or 0
-        return limit, max(0, used - _read_cache(base / statistics))
-    return None
+def _limits(root: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use of each control group that limits this process: its own and those above it."""
+    base = root / FOLDER
+    for group in group_paths(root, "memory"):
+        for folder, limit_name, used_name in (
+            (base / group, "memory.max", "memory.current"),  # version 2
+            (base / "memory" / group, "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit = _read_number(folder / limit_name)
+            if limit is not None and limit < _UNLIMITED:
+                used = _read_number(folder / used_name) or 0
+                yield limit, max(0, used - _read_cache(folder / "memory.stat"))
 
 
 def _read_number(path: Path) -> int | None:
     """A number in a file; None if there is no such file, or it says `max`."""
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
+    text = "".join(read_lines(path)).strip()
     return int(text) if text.isdecimal() else None
 
 
@@ -83,12 +84,8 @@ def _read_cache(path: Path) -> int:
 
     Also what was read more than once: weights that lie in their file are among it after the first answer.
     """
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return 0
-    values = dict(line.split(" ", 1) for line in lines if " " in line)
-    for prefix in ("", "total_"):  # with children, where version 1 tells them apart
+    values = dict(line.split(" ", 1) for line in read_lines(path) if " " in line)
+    for prefix in ("total_", ""):  # version 1 has its own beside those with children, as its use is
         found = [values.get(f"{prefix}{kind}_file", "") for kind in ("inactive", "active")]
         if found[0].isdecimal():
             return sum(int(number) for number in found if number.isdecimal())

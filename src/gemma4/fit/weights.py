@@ -6,6 +6,9 @@ What the loader does with a tensor decides where its bytes lie:
     stored in the dtype of computation   stays in the mapped file; its pages are resident once read
     stored otherwise                     a new tensor in that dtype; the file's pages go at once
     table of per-layer embeddings        stays on disk, whatever its encoding; a token reads its row
+
+On a GPU with kernels the matrices of the layers stay quantized, in tiles (see `tiles`); all else is a new
+tensor in the dtype of computation.
 """
 
 from collections.abc import Iterable
@@ -13,9 +16,12 @@ from dataclasses import dataclass
 
 from ..config import DrafterConfig, ModelConfig
 from ..errors import ConfigError
-from .counts import MEDIA_ROLES, Counted, Role, counted_tensors
+from ..tensors.entry import TensorEntry
+from ..tensors.table import tensor_table
+from .counts import MEDIA_ROLES, Role, role_of
 from .native import copied_when_packed
 from .precision import DTYPES, Quantization, encoded_bytes
+from .tiles import published_tiles
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +57,7 @@ class StoredWeights:
         name: its module path.
         packed_copy_bytes: that native kernels take anew to read it as it is stored, usually 0; None: they do
             not read it so.
+        tiled_bytes: that it takes as it is quantized beside a GPU's kernels; None: they do not read it so.
     """
 
     name: str
@@ -58,6 +65,7 @@ class StoredWeights:
     num_elements: int
     nbytes: int
     packed_copy_bytes: int | None = None
+    tiled_bytes: int | None = None
 
 
 _MEDIA_PREFIXES = (
@@ -77,21 +85,29 @@ def estimate_weights(
     run_dtype: str,
     *,
     native: bool = False,
+    tiled: bool = False,
 ) -> WeightsEstimate:
     """Weights of a model that is not here, from its configuration.
 
     Args:
         native: the native kernels compute; what they do not read as it is stored gets `run_dtype`.
+        tiled: a GPU's kernels compute; what they do not read as it is quantized gets `run_dtype`.
 
     Raises:
         ConfigError: the dtype is none to compute in.
     """
-    placed = (_place(tensor, quantization) for tensor in counted_tensors(config))
-    return _total(placed, run_dtype, native=native)
+    entries = tensor_table(config)
+    tiles = published_tiles(entries, quantization.encodings)
+    placed = (_place(entry, quantization, tiles.get(entry.name)) for entry in entries)
+    return _total(placed, run_dtype, native=native, tiled=tiled)
 
 
 def estimate_stored_weights(
-    tensors: Iterable[StoredWeights], run_dtype: str, *, native: bool = False
+    tensors: Iterable[StoredWeights],
+    run_dtype: str,
+    *,
+    native: bool = False,
+    tiled: bool = False,
 ) -> WeightsEstimate:
     """Weights of a checkpoint at hand, in the encodings that its file has; see `estimate_weights`.
 
@@ -99,7 +115,7 @@ def estimate_stored_weights(
         ConfigError: the dtype is none to compute in.
     """
     placed = ((_role_of(tensor.name), tensor) for tensor in tensors)
-    return _total(placed, run_dtype, native=native)
+    return _total(placed, run_dtype, native=native, tiled=tiled)
 
 
 def dtype_bytes(dtype: str) -> int:
@@ -113,17 +129,21 @@ def dtype_bytes(dtype: str) -> int:
     return encoded_bytes(DTYPES[dtype], (1,))
 
 
-def _place(tensor: Counted, quantization: Quantization) -> tuple[Role, StoredWeights]:
-    encoding = quantization.encodings[tensor.role]
-    nbytes = encoded_bytes(encoding, tensor.shape)
+def _place(
+    entry: TensorEntry, quantization: Quantization, tiled_bytes: int | None
+) -> tuple[Role, StoredWeights]:
+    role = role_of(entry)
+    encoding = quantization.encodings[role]
+    nbytes = encoded_bytes(encoding, entry.shape)
     stored = StoredWeights(
-        name="",
+        name=entry.name,
         encoding=encoding,
-        num_elements=tensor.num_elements,
+        num_elements=entry.num_elements,
         nbytes=nbytes,
-        packed_copy_bytes=copied_when_packed(tensor.role, encoding, nbytes),
+        packed_copy_bytes=copied_when_packed(role, encoding, nbytes),
+        tiled_bytes=tiled_bytes,
     )
-    return tensor.role, stored
+    return role, stored
 
 
 def _role_of(name: str) -> Role:
@@ -133,7 +153,7 @@ def _role_of(name: str) -> Role:
 
 
 def _total(
-    tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str, *, native: bool
+    tensors: Iterable[tuple[Role, StoredWeights]], run_dtype: str, *, native: bool, tiled: bool
 ) -> WeightsEstimate:
     number_bytes, in_place = dtype_bytes(run_dtype), (DTYPES[run_dtype], "I64")
     totals = dict.fromkeys(("file", "text", "media", "disk", "text_copied", "media_copied"), 0)
@@ -146,6 +166,9 @@ def _total(
         if native and tensor.packed_copy_bytes is not None:
             totals[part] += tensor.packed_copy_bytes or tensor.nbytes
             totals[f"{part}_copied"] += tensor.packed_copy_bytes
+        elif tiled and tensor.tiled_bytes is not None:
+            totals[part] += tensor.tiled_bytes
+            totals[f"{part}_copied"] += tensor.tiled_bytes
         elif tensor.encoding in in_place:
             totals[part] += tensor.nbytes
         else:

@@ -5,18 +5,14 @@ from typing import Final
 
 import torch
 
-from ..config import ModelConfig, TextConfig
+from ..config import ModelConfig
 from ..errors import EnvironmentFault
+from ..fit.tiles import gpu_obstacle
 from ..kernels.cuda import CudaKernels, NoKernels, load_kernels
+from .native_choice import AUTO
 
 CUDA: Final = "cuda"
 """The word for these kernels."""
-
-TILE: Final = 32
-"""Rows of a matrix that a program computes: widths that are cut in two must be multiples."""
-
-LEAST_HEAD: Final = 16
-"""Narrower heads fill no tensor core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,9 @@ def choose_cuda(
     reason = found.reason.rstrip(".") if isinstance(found, NoKernels) else None
     if reason is None and device.type != "cuda":
         reason = f"the model is on {device}; give device cuda"
-    reason = reason or obstacle(config.text, dtype, kv_dtype)
+    if reason is None:
+        computing = str(dtype).removeprefix("torch.")
+        reason = gpu_obstacle(config.text, computing, None if kv_dtype == AUTO else kv_dtype)
     if reason is None:
         assert isinstance(found, CudaKernels)
         name = torch.cuda.get_device_name(device)
@@ -52,22 +50,3 @@ def choose_cuda(
     if kernels == CUDA:
         raise EnvironmentFault(f"kernels {CUDA} cannot be used: {reason}")
     return CudaChoice(None, (f"computing with torch, which is slower: {reason}",))
-
-
-def obstacle(text: TextConfig, dtype: torch.dtype, kv_dtype: str) -> str | None:
-    """Why the kernels cannot compute a model of these widths, in these dtypes; None if they can."""
-    name = str(dtype).removeprefix("torch.")
-    if dtype not in (torch.bfloat16, torch.float16):
-        return f"GPU kernels compute in bfloat16 or float16, and dtype is {name}"
-    if kv_dtype not in ("auto", name):
-        return f"GPU kernels keep keys and values in {name}, and kv_dtype is {kv_dtype}"
-    for part, width in (("head_dim", text.head_dim), ("full_head_dim", text.full_head_dim)):
-        if width < LEAST_HEAD or width & (width - 1):
-            return f"{part}={width} is no power of two from {LEAST_HEAD} on"
-    gated = {"intermediate_size": text.intermediate_size}
-    if text.moe is not None:
-        gated["expert width"] = text.moe.intermediate_size
-    for part, width in gated.items():
-        if width % TILE:
-            return f"{part}={width} is no multiple of {TILE}"
-    return None

@@ -73,7 +73,7 @@ def choose_placement(
     if kernels == OFF or not isinstance(checkpoint.config, ModelConfig):
         return _with_torch(checkpoint, place, dtype, ())
     if kernels == CUDA or (kernels == AUTO and place.type == "cuda"):
-        computing = DTYPES.get(dtype) or _stored_dtype(checkpoint) or torch.bfloat16
+        computing = DTYPES.get(dtype) or stored_dtype(checkpoint) or torch.bfloat16
         found = choose_cuda(
             checkpoint.config, kernels=kernels, device=place, dtype=computing, kv_dtype=kv_dtype
         )
@@ -99,7 +99,7 @@ def _with_torch(
 ) -> Placement:
     if dtype != "auto":
         return Placement(place, DTYPES[dtype], notes)
-    stored = _stored_dtype(checkpoint)
+    stored = stored_dtype(checkpoint)
     if stored is not None and not (stored is torch.float16 and place.type == "cpu"):
         return Placement(place, stored, notes)
     expanding = _for_expanding(checkpoint, place, half_stored=stored is torch.float16)
@@ -118,7 +118,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _stored_dtype(checkpoint: Checkpoint) -> torch.dtype | None:
+def stored_dtype(checkpoint: Checkpoint) -> torch.dtype | None:
     """The dtype that most bytes of matrices have; None if any is quantized.
 
     Not the widest: llama.cpp writes a few (routers, position tables) as float32 into bfloat16 files.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..fit.tiles import TILED
 from ..quant import FORMATS
 from ..quant.embedding import MappedEmbedding
 from ..tensors.entry import TensorEntry, TensorKind
@@ -22,7 +23,7 @@ from .compare import compare_modules, compare_tensors
 from .derived import ConvertedTensor, JoinedTensor
 from .in_place import MEDIA, keep_matrix, put_matrix
 from .source import StoredTensor
-from .tiled import TILED_FORMATS, choose_tiled, put_tiled
+from .tiled import choose_tiled, put_tiled
 
 CHECKED_ELEMENTS = 1 << 16
 """Tensors of up to so many values (norms, scales, bounds) are searched for NaN."""
@@ -241,7 +242,7 @@ def _notes(tally: _Tally, dtype: torch.dtype, num_dead: int, *, tile: bool) -> t
         notes.append(f"quantized matrices are on the GPU as they are: {_listed(tally.tiled)}")
     if tally.expanded:
         name = str(dtype).removeprefix("torch.")
-        why = f"; GPU kernels read {TILED_FORMATS}, one format in a product" if tile else ""
+        why = f"; GPU kernels read {TILED}, one format in a product" if tile else ""
         notes.append(f"quantized tensors were expanded to {name}: {_listed(tally.expanded)}{why}")
     if tally.reasons:
         notes.append(f"the native kernels do not take {_listed(tally.reasons)}")

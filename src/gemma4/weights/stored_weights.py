@@ -8,6 +8,7 @@ from ..model.native.towers import kept_media
 from ..tensors.table import tensor_table
 from .checkpoint import Checkpoint
 from .in_place import copied_bytes
+from .tiled import tiled_sizes
 
 
 def stored_weights(checkpoint: Checkpoint) -> list[StoredWeights]:
@@ -15,6 +16,8 @@ def stored_weights(checkpoint: Checkpoint) -> list[StoredWeights]:
     config = checkpoint.config
     keep_media = kept_media(config) if isinstance(config, ModelConfig) else ()
     entries = {entry.name: entry for entry in tensor_table(config)}
+    stored = checkpoint.source.tensors
+    tiled = tiled_sizes([entry for name, entry in entries.items() if name in stored], stored)
     return [
         StoredWeights(
             name=name,
@@ -26,6 +29,7 @@ def stored_weights(checkpoint: Checkpoint) -> list[StoredWeights]:
                 if name in entries
                 else None
             ),
+            tiled_bytes=tiled.get(name),
         )
-        for name, tensor in checkpoint.source.tensors.items()
+        for name, tensor in stored.items()
     ]

@@ -3,18 +3,15 @@
 Letters: E experts, R rows, C columns.
 """
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from ..fit.tiles import TILED_FORMATS, may_be_tiled, tiled_bytes, whole_products
 from ..kernels.cuda.modules import TiledLinear, TiledStack
 from ..kernels.cuda.packed import (
-    TILE_ROWS,
     PackedMatrix,
     obstacle_to_packing,
     pack_q4_0,
@@ -22,25 +19,21 @@ from ..kernels.cuda.packed import (
     pack_w4a16,
 )
 from ..quant import PackedWeight
-from ..tensors.entry import Role, TensorEntry, TensorKind
+from ..tensors.entry import TensorEntry, TensorKind
 from .derived import JoinedTensor, Place
 from .huggingface.packed_tensor import PackedTensor
 from .mapped_file import drop_pages, expect_whole_read
 from .mapped_tensor import MappedTensor
 from .source import StoredTensor
 
-TILED_FORMATS: Final = "Q4_0, Q8_0 and symmetric W4A16"
-_ROLES: Final = frozenset({Role.ATTENTION, Role.MLP, Role.EXPERTS})
-_PRODUCT: Final = re.compile(r"(.*\.(?:self_attn|mlp)\.)([qkv]|gate|up)_proj\.weight")
-
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What matrices of one product must have in common; a GGUF file's blocks say it by their name."""
+    """What matrices of one product must have in common; `group`: columns with one scale."""
 
     encoding: str
-    group: int = 0
-    scales: torch.dtype | None = None
+    group: int
+    scales: torch.dtype
 
 
 def choose_tiled(
@@ -50,15 +43,22 @@ def choose_tiled(
 
     All matrices of one product have one format, or none is among them.
     """
-    products: dict[str, set[_Form | None]] = defaultdict(set)
-    forms = {entry.name: _form(tensors[entry.name], entry) for entry in entries}
-    for name, form in forms.items():
-        products[_product(name)].add(form)
-    return frozenset(
-        name
-        for name, form in forms.items()
-        if form is not None and len(products[_product(name)]) == 1
-    )
+    return whole_products(_forms(entries, tensors))
+
+
+def tiled_sizes(
+    entries: Sequence[TensorEntry], tensors: Mapping[str, StoredTensor]
+) -> dict[str, int]:
+    """`put_tiled` foretold from headers: the names that `choose_tiled` gives, and the bytes each takes."""
+    forms = _forms(entries, tensors)
+    chosen = whole_products(forms)
+    sizes = {}
+    for entry in entries:
+        form = forms[entry.name]
+        if form is not None and entry.name in chosen:
+            bits, _ = TILED_FORMATS[form.encoding]
+            sizes[entry.name] = tiled_bytes(entry.shape, bits=bits, group=form.group)
+    return sizes
 
 
 def put_tiled(
@@ -83,19 +83,15 @@ def put_tiled(
     return matrix.num_bytes
 
 
-def _product(name: str) -> str:
-    """Which product a matrix is a part of: queries, keys and values are one, gate and up another."""
-    match = _PRODUCT.fullmatch(name)
-    if match is None:
-        return name
-    return match[1] + ("qkv" if match[2] in "qkv" else "gate_up")
+def _forms(
+    entries: Sequence[TensorEntry], tensors: Mapping[str, StoredTensor]
+) -> dict[str, _Form | None]:
+    return {entry.name: _form(tensors[entry.name], entry) for entry in entries}
 
 
 def _form(stored: StoredTensor, entry: TensorEntry) -> _Form | None:
     """The format a matrix would be tiled in; None if the kernels cannot read it, or no kernel would."""
-    if entry.kind not in (TensorKind.LINEAR, TensorKind.EXPERTS) or entry.role not in _ROLES:
-        return None
-    if entry.shape[-2] % TILE_ROWS:
+    if not may_be_tiled(entry):
         return None
     found = {_part_form(part) for _, part in _parts(stored)}
     return found.pop() if len(found) == 1 else None
@@ -103,7 +99,7 @@ def _form(stored: StoredTensor, entry: TensorEntry) -> _Form | None:
 
 def _part_form(part: StoredTensor) -> _Form | None:
     if isinstance(part, MappedTensor) and part.encoding in ("Q4_0", "Q8_0"):
-        return _Form(part.encoding)
+        return _Form(part.encoding, TILED_FORMATS[part.encoding][1], torch.float16)
     if isinstance(part, PackedTensor) and obstacle_to_packing(part.weight) is None:
         group = part.weight.columns // part.weight.scale.shape[1]
         return _Form("W4A16", group, part.weight.scale.dtype)

@@ -60,15 +60,16 @@ def _measure(
     machine: Machine,
     placing: Placing,
 ) -> Candidate:
+    from ...kernels.cuda import CudaKernels
     from ...llm.placement import choose_placement
     from ...weights.stored_weights import stored_weights
 
     place = choose_placement(checkpoint, placing.device, placing.dtype, placing.kernels)
     dtype = str(place.dtype).removeprefix("torch.")
-    native = isinstance(place.kernels, Native)
+    native, tiled = isinstance(place.kernels, Native), isinstance(place.kernels, CudaKernels)
     context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
     job = Job(context=context, run_dtype=dtype, native=native)
-    weights = estimate_stored_weights(stored_weights(checkpoint), dtype, native=native)
+    weights = estimate_stored_weights(stored_weights(checkpoint), dtype, native=native, tiled=tiled)
     report = estimate_fit(config, weights, job, machine)
     gpu = (place.device.index or 0) if place.device.type == "cuda" else None
     needed, available = _limits(report, gpu)

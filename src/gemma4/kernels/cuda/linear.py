@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...fit.tiles import BLOCK_COLUMNS, TILE_ROWS
 from .dense_linear import dense_linear_kernel
 from .gate import gelu_gate_kernel
-from .packed import BLOCK_COLUMNS, TILE_ROWS, PackedMatrix, Weight
+from .packed import PackedMatrix, Weight
 from .packed_expand import packed_expand_kernel
 from .packed_linear import packed_linear_kernel
 from .packed_matmul import packed_matmul_kernel

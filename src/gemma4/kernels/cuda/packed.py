@@ -21,11 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import CheckpointError
+from ...fit.tiles import BLOCK_COLUMNS, TILE_ROWS
 from ...quant import PackedWeight
 from ...quant.w4a16 import unpack_nibbles
 
-TILE_ROWS = 32
-BLOCK_COLUMNS = {4: 128, 8: 32}  # columns of a block, by bits
 _NIBBLE_OFFSET = 8
 _WEIGHTS_PER_PIECE = 1 << 22  # packed at a time: bounds the memory beside the result to some 20 MB
 _Q_BLOCK = 32  # weights of a block of Q4_0 and Q8_0

@@ -88,10 +88,11 @@ def _build(
     )
     controls = [piece for piece, kind in zip(pieces, types, strict=True) if kind in special]
     backend.add_special_tokens([_added(piece, special=True) for piece in controls])
+    own = TokenType.USER_DEFINED  # looked up once: an enumeration is slow at it
     words = [
         piece
         for piece, kind in zip(pieces, types, strict=True)
-        if kind == TokenType.USER_DEFINED and kind not in special and not _is_whitespace(piece)
+        if kind == own and kind not in special and not _is_whitespace(piece)
     ]
     backend.add_tokens([_added(piece, special=False) for piece in words])
     return Tokenizer(backend, origin=origin)
