@@ -58,7 +58,7 @@ void Program::run(const Pass& pass) {
       if (coming && coming != fetched_for) {
         fetched_for = coming;
         fetching = coming->first_weights(number, num_threads);
-        fetching.end = std::min(fetching.end, fetching.begin + kFetchedWaiting);
+        fetching.end = fetching.begin + std::min<int64_t>(fetching.end - fetching.begin, kFetchedWaiting);
       }
       const auto fetch = [&] {
         for (int line = 0; line < 4 && fetching.begin < fetching.end; ++line, fetching.begin += 64) {
