@@ -229,6 +229,18 @@ void bind_expert_steps(nb::class_<Program>& program) {
       }, "routing"_a, "y"_a, "width"_a, "out"_a);
 }
 
+// The machine's faults are errors of the package's own tree.
+void translate_faults() {
+  nb::object type = nb::module_::import_("gemma4.errors").attr("EnvironmentFault");
+  nb::register_exception_translator([](const std::exception_ptr& error, void* type) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const EnvironmentFault& fault) {
+      PyErr_SetString(static_cast<PyObject*>(type), fault.what());
+    }
+  }, type.release().ptr());  // kept as long as the process lives
+}
+
 }  // namespace
 }  // namespace gemma4
 
@@ -236,6 +248,7 @@ NB_MODULE(_native, m) {
   using namespace gemma4;
   // A model that lives until the process ends is no leak, and says nothing to whoever ran the program.
   nb::set_leak_warnings(false);
+  translate_faults();
   bind_values(m);
   bind_pass(m);
   nb::class_<Pool>(m, "Pool").def(nb::init<int>(), "num_threads"_a).def_prop_ro("size", &Pool::size);

@@ -33,6 +33,7 @@ void Program::make_room() {
 }
 
 void Program::run(const Pass& pass) {
+  pool_->check_process();
   std::lock_guard<std::mutex> one_at_a_time(running_);
   make_room();
   const int num_threads = pool_->size();
@@ -76,6 +77,7 @@ void Program::run(const Pass& pass) {
 }
 
 std::map<std::string, double> Program::take_seconds() {
+  pool_->check_process();
   std::lock_guard<std::mutex> not_running(running_);
   std::map<std::string, double> totals;
   for (size_t i = 0; i < steps_.size(); ++i) totals[steps_[i]->name()] += seconds_[i];
