@@ -108,7 +108,7 @@ class NativeDrafter:
         if config.num_centroids:
             self._add_ordered_head(builder, space, program, normed)
         else:
-            builder.linear(normed, [(self._head_source(), self._logits)])
+            builder.linear(normed, [(drafter.model.embed_tokens, self._logits)])
         self._space = space
 
     def _add_ordered_head(
@@ -123,7 +123,7 @@ class NativeDrafter:
         scores = space.floats("candidates", words)
         ordering = space.keep(_words_of_clusters(head, config.text.vocab_size))
         program.ordered_head(
-            table=space.keep(weight_of(self._native, self._head_source())).matrix,
+            table=space.keep(weight_of(self._native, self._drafter.model.embed_tokens)).matrix,
             ordering=ordering.data_ptr(),
             num_clusters=config.num_centroids,
             top=config.top_centroids,
@@ -132,10 +132,6 @@ class NativeDrafter:
             chosen=chosen.data_ptr(),
             scores=scores.data_ptr(),
         )
-
-    def _head_source(self) -> object:
-        table = self._drafter.model.embed_tokens
-        return table.weight if hasattr(table, "weight") else table
 
 
 def _words_of_clusters(head: OrderedHead, vocab_size: int) -> Tensor:
