@@ -8,26 +8,20 @@
 
 #include <stdexcept>
 
+#include "module.h"
 #include "program/machine.h"
-#include "program/program.h"
 #include "steps/candidates.h"
 #include "steps/embed.h"
 #include "steps/experts.h"
 #include "steps/heads.h"
 #include "steps/linear.h"
 #include "steps/rows.h"
-#include "tower_module.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace gemma4 {
 namespace {
-
-using Address = uintptr_t;
-
-template <class T>
-T* at(Address address) { return reinterpret_cast<T*>(address); }
 
 const Kernels& kernels_named(const std::string& name) {
   for (const Kernels* kernels : supported_kernels()) {
@@ -42,12 +36,16 @@ Matrix matrix(Address data, int64_t rows, int64_t columns, int64_t row_bytes, Fo
 }
 
 void check_weight(const Kernels& kernels, const Matrix& weight) {
-  const bool whole = weight.columns % block_columns(weight.format) == 0;
+  const bool whole = weight.columns > 0 && weight.columns % block_columns(weight.format) == 0;
   if (weight.rows < kernels.lanes || !whole) {
     throw std::invalid_argument("a weight of " + std::to_string(weight.rows) + " x " + std::to_string(weight.columns) +
                                 " does not fit the kernels: at least " + std::to_string(kernels.lanes) +
                                 " rows of whole blocks");
   }
+}
+
+void check_table(const Matrix& table) {
+  if (table.format == Format::W4A16) throw std::invalid_argument("no rows are looked up in tables of W4A16");
 }
 
 void add_linear(Program& program, const std::vector<std::tuple<Matrix, Address, int64_t>>& products, Address x) {
@@ -179,10 +177,12 @@ void bind_dense_steps(nb::class_<Program>& program) {
         p.add(std::make_unique<SoftcapStep>(p.kernels(), width, cap));
       }, "width"_a, "cap"_a)
       .def("embed", [](Program& p, const Matrix& table, float factor, Address x, int64_t ldx) {
+        check_table(table);
         p.add(std::make_unique<EmbedStep>(p.kernels(), table, factor, at<float>(x), ldx ? ldx : table.columns));
       }, "table"_a, "factor"_a, "x"_a, "ldx"_a = 0)
       .def("per_layer", [](Program& p, const Matrix& table, int64_t first, int64_t count, int64_t width, Address weight,
                            float eps, float factor, Address inputs) {
+        check_table(table);
         p.add(std::make_unique<PerLayerStep>(p.kernels(), PerLayerStep::Input{table, first, count, width,
                                              at<const float>(weight), eps, factor, at<float>(inputs)}));
       }, "table"_a, "first"_a, "count"_a, "width"_a, "weight"_a, "eps"_a, "factor"_a, "inputs"_a);
@@ -229,6 +229,18 @@ void bind_expert_steps(nb::class_<Program>& program) {
       }, "routing"_a, "y"_a, "width"_a, "out"_a);
 }
 
+// The machine's faults are errors of the package's own tree.
+void translate_faults() {
+  nb::object type = nb::module_::import_("gemma4.errors").attr("EnvironmentFault");
+  nb::register_exception_translator([](const std::exception_ptr& error, void* type) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const EnvironmentFault& fault) {
+      PyErr_SetString(static_cast<PyObject*>(type), fault.what());
+    }
+  }, type.release().ptr());  // kept as long as the process lives
+}
+
 }  // namespace
 }  // namespace gemma4
 
@@ -236,6 +248,7 @@ NB_MODULE(_native, m) {
   using namespace gemma4;
   // A model that lives until the process ends is no leak, and says nothing to whoever ran the program.
   nb::set_leak_warnings(false);
+  translate_faults();
   bind_values(m);
   bind_pass(m);
   nb::class_<Pool>(m, "Pool").def(nb::init<int>(), "num_threads"_a).def_prop_ro("size", &Pool::size);
@@ -248,7 +261,7 @@ NB_MODULE(_native, m) {
       .def_prop_ro("lanes", [](const Program& p) { return p.kernels().lanes; })
       .def("__len__", &Program::size)
       .def("run", &Program::run, "pass_"_a, nb::call_guard<nb::gil_scoped_release>())
-      .def("take_seconds", &Program::take_seconds);
+      .def("take_seconds", &Program::take_seconds, nb::call_guard<nb::gil_scoped_release>());
   bind_dense_steps(program);
   bind_attention_steps(program);
   bind_expert_steps(program);

@@ -1,10 +1,10 @@
-#include "tower_module.h"
-
+// The towers' part of the Python module.
 #include <nanobind/stl/string.h>
 
 #include <stdexcept>
 #include <string>
 
+#include "module.h"
 #include "steps/towers.h"
 
 namespace nb = nanobind;
@@ -13,11 +13,6 @@ using namespace nb::literals;
 namespace gemma4 {
 
 namespace {
-
-using Address = uintptr_t;
-
-template <class T>
-T* at(Address address) { return reinterpret_cast<T*>(address); }
 
 void check_width(int64_t width, int64_t unit) {
   if (width < unit || width % unit != 0) {
@@ -29,6 +24,10 @@ void add_row(Program& p, TowerRow::Source source, Address x, int64_t ldx, Addres
              int64_t width, float limit, bool normalizes, Address weight, float eps, bool activates, float low,
              float high, Address stored, Packing packing, Address packed) {
   check_width(width, p.kernels().lanes);
+  if (source == TowerRow::Source::kConvolution && ldx != width) {
+    throw std::invalid_argument("a convolution reads rows that follow each other, not " + std::to_string(width) +
+                                " numbers every " + std::to_string(ldx));
+  }
   const TowerRow row{source, at<const float>(x), ldx, at<const float>(other), ld_other, width, limit, normalizes,
                      at<const float>(weight), eps, activates, low, high, at<float>(stored)};
   p.add(std::make_unique<TowerRowStep>(p.kernels(), row, packing, at<void>(packed)));
@@ -75,8 +74,8 @@ void bind_tower_steps(nb::module_& m, nb::class_<Program>& program) {
                                                                     at<const float>(weight), eps}));
       }, "x"_a, "y"_a, "ldy"_a, "width"_a, "weight"_a, "eps"_a)
       .def("patch_attention", &add_patch_attention, "num_heads"_a, "num_kv_heads"_a, "width"_a, "query"_a,
-           "ld_query"_a, "key"_a, "value"_a, "ld_key"_a, "query_norm"_a, "key_norm"_a, "eps"_a, "cos"_a, "sin"_a, "queries"_a, "keys"_a, "values"_a,
-           "out"_a)
+           "ld_query"_a, "key"_a, "value"_a, "ld_key"_a, "query_norm"_a, "key_norm"_a, "eps"_a, "cos"_a, "sin"_a,
+           "queries"_a, "keys"_a, "values"_a, "out"_a)
       .def("local_attention", &add_local_attention, "num_heads"_a, "width"_a, "seen"_a, "query"_a, "key"_a, "value"_a,
            "ld"_a, "scales"_a, "distances"_a, "key_scale"_a, "cap"_a, "out"_a);
 }

@@ -1,4 +1,4 @@
-// Which kernels this processor runs.
+// Which kernels this processor runs, and how fast its memory is read.
 #pragma once
 
 #include <cstdint>

@@ -33,6 +33,7 @@ void Program::make_room() {
 }
 
 void Program::run(const Pass& pass) {
+  pool_->check_process();
   std::lock_guard<std::mutex> one_at_a_time(running_);
   make_room();
   const int num_threads = pool_->size();
@@ -58,7 +59,7 @@ void Program::run(const Pass& pass) {
       if (coming && coming != fetched_for) {
         fetched_for = coming;
         fetching = coming->first_weights(number, num_threads);
-        fetching.end = std::min(fetching.end, fetching.begin + kFetchedWaiting);
+        fetching.end = fetching.begin + std::min<int64_t>(fetching.end - fetching.begin, kFetchedWaiting);
       }
       const auto fetch = [&] {
         for (int line = 0; line < 4 && fetching.begin < fetching.end; ++line, fetching.begin += 64) {
@@ -76,6 +77,7 @@ void Program::run(const Pass& pass) {
 }
 
 std::map<std::string, double> Program::take_seconds() {
+  pool_->check_process();
   std::lock_guard<std::mutex> not_running(running_);
   std::map<std::string, double> totals;
   for (size_t i = 0; i < steps_.size(); ++i) totals[steps_[i]->name()] += seconds_[i];

@@ -46,6 +46,19 @@ const uint8_t* LinearStep::ahead(int64_t task, Claim claim, int num_threads, int
   return successor_->address(first + later - claim.end);
 }
 
+// Whole tiles, and then the one that reaches back where rows are no multiple of the lanes: it meets what lies in its
+// bounds already.
+void LinearStep::clamp(const Product& product, int64_t tile, int64_t num_tiles, int64_t count, float* y) const {
+  if (product.low == -INFINITY && product.high == INFINITY) return;
+  const int64_t lanes = kernels_.lanes, rows = product.weight.rows, row = tile * lanes;
+  const int64_t end = std::min(row + num_tiles * lanes, rows), whole = (end - row) / lanes * lanes;
+  const auto columns = [&](int64_t from, int64_t width) {
+    kernels_.clamp(y + from, count, product.ldy, width, product.low, product.high);
+  };
+  columns(row, whole);
+  if (row + whole < end) columns(end - lanes, lanes);
+}
+
 void LinearStep::run(const Pass& pass, int num_threads, Claim claim, Thread& thread) const {
   for (int64_t task = claim.begin; task < claim.end;) {
     const Place at = place(task);
@@ -56,10 +69,7 @@ void LinearStep::run(const Pass& pass, int num_threads, Claim claim, Thread& thr
     float* y = at.product->y ? at.product->y : pass.out;
     kernels_.multiply(weight, at.tile, num_tiles, x_, pass.count, y, at.product->ldy,
                       ahead(task - 1, claim, num_threads, thread.number), thread.scratch);
-    if (at.product->low == -INFINITY && at.product->high == INFINITY) continue;
-    const int64_t row = std::min(at.tile * kernels_.lanes, weight.rows - kernels_.lanes);
-    const int64_t width = std::min(num_tiles * kernels_.lanes, weight.rows - row);
-    kernels_.clamp(y + row, pass.count, at.product->ldy, width, at.product->low, at.product->high);
+    clamp(*at.product, at.tile, num_tiles, pass.count, y);
   }
 }
 

@@ -1,4 +1,4 @@
-// Linears over packed activations: one weight, several that read the same activations, or chosen experts.
+// Linears over packed activations: one weight, or several that read the same activations.
 #pragma once
 
 #include <cmath>
@@ -39,6 +39,7 @@ class LinearStep final : public Step {
     int64_t tile;
   };
   Place place(int64_t task) const;
+  void clamp(const Product& product, int64_t tile, int64_t num_tiles, int64_t count, float* y) const;
   const uint8_t* address(int64_t task) const;
   const uint8_t* ahead(int64_t task, Claim claim, int num_threads, int thread) const;
 

@@ -56,12 +56,14 @@ inline void place_heads(const PatchHeads& a, int64_t t, int64_t count, float* he
     rotate_head(head, cos, sin, a.width);
     pack(head, 0, a.width, a.width, Packing::kBfloatPairs, t, count, a.keys + k * a.key_words(count));
     norm_head(a.value + t * a.ld_key + k * a.width, nullptr, a.width, a.eps, head);
-    auto* out = reinterpret_cast<uint16_t*>(a.values + k * a.value_words(count));
+    // Bytes, for they are read as words: the even patches' half of each lies first.
+    auto* out = reinterpret_cast<uint8_t*>(a.values + k * a.value_words(count));
     const bool unpaired = t + 1 == count && count % 2 == 1;
     for (int64_t h = 0; h < a.width; ++h) {
-      uint16_t* pair = out + ((h / 8 * pairs + t / 2) * 8 + h % 8) * 2;
-      pair[t % 2] = static_cast<uint16_t>(rounded_bfloat(head[h]));
-      if (unpaired) pair[1] = 0;
+      uint8_t* pair = out + ((h / 8 * pairs + t / 2) * 8 + h % 8) * 4;
+      const auto half = static_cast<uint16_t>(rounded_bfloat(head[h]));
+      __builtin_memcpy(pair + t % 2 * 2, &half, 2);
+      if (unpaired) __builtin_memset(pair + 2, 0, 2);
     }
   }
 }

@@ -18,7 +18,7 @@ from gemma4.engine.prompt import Prompt
 from gemma4.engine.sampler import Choice
 from gemma4.engine.sampling import Sampling
 from gemma4.engine.streams import Streams
-from gemma4.errors import ContextError, MediaError, SamplingError
+from gemma4.errors import ContextError, InputError, MediaError, SamplingError
 
 GREEDY = Sampling(temperature=0.0, max_tokens=20)
 LIMITS = Limits(context=4096, max_requests=1)
@@ -108,6 +108,9 @@ def test_ids_outside_the_vocabulary_are_refused_before_anything_runs() -> None:
     case = engine_prompt(loaded("moe"), text_prompt(5))
     with pytest.raises(SamplingError, match="id 512; the vocabulary has 0 to 511"):
         run("moe", case, Sampling(logit_bias={512: 1.0}))
+    for wrong in (-1, 512):
+        with pytest.raises(InputError, match=f"prompt has id {wrong}; the vocabulary has 0 to 511"):
+            run("moe", Prompt(ids=torch.tensor([4, wrong, 7])))
 
 
 def test_no_tokens_asked_gives_none() -> None:

@@ -109,3 +109,23 @@ def test_a_weight_that_does_not_fit_is_refused() -> None:
         multiply(ours, [random_weight(ours, "Q8_0", 2, 32, rng)], x)
     with pytest.raises(ValueError, match="'mmx'"):
         ours.module.Program(ours.module.Pool(1), "mmx")
+
+
+@pytest.mark.parametrize("name", ["F32", "Q8_0"])
+@pytest.mark.parametrize("kernels", instruction_sets())
+def test_bounds_hold_in_every_row_and_nowhere_else(kernels: str, name: str) -> None:
+    """757 rows end inside a tile of any size, behind others that one thread takes with it."""
+    ours, rng = native(kernels, num_threads=1), np.random.default_rng(4)
+    weight = random_weight(ours, name, 757, 64, rng)
+    x = random_tokens(17, 64, rng)
+    module, packing = ours.module, ours.module.packing_for(getattr(ours.module.Format, name))
+    packed = torch.empty(17, module.packed_bytes(packing, 64), dtype=torch.uint8)
+    y = torch.full((17, 757 + 16), 1e9)
+    program = ours.program()
+    program.pack(x.data_ptr(), 64, 64, packing, packed.data_ptr())
+    program.clipped_linear(
+        [(weight.matrix, y.data_ptr(), y.stride(0), -0.25, 0.5)], packed.data_ptr()
+    )
+    program.run(module.Pass(17, []))
+    assert torch.equal(y[:, :757], multiply(ours, [weight], x)[0].clamp(-0.25, 0.5))
+    assert bool((y[:, 757:] == 1e9).all())

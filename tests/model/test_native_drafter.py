@@ -9,6 +9,7 @@ from native_products import native
 from torch import Tensor
 
 from gemma4.config import LayerKind
+from gemma4.errors import CheckpointError
 from gemma4.model.batch import Batch
 from gemma4.model.drafter import BorrowedKV, Drafter
 from gemma4.model.embedding import embed_tokens
@@ -115,6 +116,16 @@ def test_a_request_gets_the_same_bits_alone_and_among_others(size: str) -> None:
         alone = drafts_of_program(ours, requests, [number])
         for step in range(STEPS):
             assert torch.equal(alone[step][0], together[step][number])
+
+
+@pytest.mark.parametrize("word", [-1, 1 << 40])
+def test_an_ordering_of_words_that_are_none_is_refused(word: int) -> None:
+    """The kernels would read and write where it says."""
+    target, drafter = random_model("e2b"), random_drafter.__wrapped__("e2b")
+    drafter.masked_embedding.token_ordering[7] = word
+    storage = page_storage(target, torch.float16)
+    with pytest.raises(CheckpointError, match=rf"token_ordering names word {word} and the vocab"):
+        NativeDrafter(drafter, target, storage, native())
 
 
 @torch.inference_mode()

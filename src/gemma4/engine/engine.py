@@ -12,8 +12,10 @@ from time import perf_counter
 from typing import Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from ..config import PAGE_TOKENS
+from ..errors import InputError
 from ..model.batch import Batch
 from ..model.gemma4 import Output
 from ..model.paged_kv import PagedKV, PageStorage
@@ -113,8 +115,10 @@ class Engine:
         Raises:
             ContextError: the prompt leaves no room for one token, or there are not as many pages as
                 prompt and answer may need.
-            SamplingError: the settings name an id outside the vocabulary.
+            InputError: the prompt has an id outside the vocabulary.
+            SamplingError: the settings name one.
         """
+        _check_ids(prompt.ids, self._vocab_size)
         length = prompt.ids.shape[0]
         self.check_length(length)
         room = self.limits.context - length
@@ -330,3 +334,12 @@ class Engine:
         self._scheduler.stop(request, state)
         if self._drafting is not None and state is not RequestState.FINISHED:
             self._drafting.forget(request)  # of one that finished there is still to learn
+
+
+def _check_ids(ids: Tensor, vocab_size: int) -> None:
+    """Kernels look rows up without asking whether a table has them."""
+    wrong = ids[(ids < 0) | (ids >= vocab_size)]
+    if wrong.numel():
+        raise InputError(
+            f"the prompt has id {int(wrong[0])}; the vocabulary has 0 to {vocab_size - 1}"
+        )

@@ -32,7 +32,13 @@ class Native:
 
     @cached_property  # which is why this value has no slots
     def pool(self) -> Any:
-        """The threads of all programs; they wait awake for a while, so two pools would disturb each other."""
+        """The threads of all programs; they wait awake for a while, so two pools would disturb each other.
+
+        They belong to the process that first asks: in one forked from it programs raise `EnvironmentFault`.
+
+        Raises:
+            EnvironmentFault: the system does not start so many.
+        """
         return self.module.Pool(self.num_threads)
 
     def program(self) -> Any:

@@ -132,7 +132,7 @@ class NativeDecoder:
         streams = self._streams(space, self._prelude, x, first, last)
         self._tail_program.gather(self._x.data_ptr(), x.data_ptr(), config.hidden_size)
         self._layers(space, self._tail_program, streams, first, last)
-        head = space.keep(weight_of(self._native, self._head_source()))
+        head = space.keep(weight_of(self._native, decoder.embed_tokens))
         packed = space.bytes("head", head.packed_bytes).data_ptr()
         self._tail_program.norm(
             x.data_ptr(),
@@ -147,10 +147,6 @@ class NativeDecoder:
         if config.logit_softcap is not None:
             self._tail_program.softcap(config.vocab_size, config.logit_softcap)
         self._tail = space
-
-    def _head_source(self) -> object:
-        table = self._decoder.embed_tokens
-        return table.weight if hasattr(table, "weight") else table
 
     def _layers(
         self, space: Workspace, program: Any, streams: Streams, first: int, last: int

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...errors import CheckpointError
 from ...kernels.native import Native
 from ..decoder_layer import DecoderLayer
-from ..drafter import Drafter
+from ..drafter import Drafter, OrderedHead
 from ..gemma4 import Gemma4
 from ..page_table import PageTable
 from ..paged_kv import PageStorage
@@ -107,7 +108,7 @@ class NativeDrafter:
         if config.num_centroids:
             self._add_ordered_head(builder, space, program, normed)
         else:
-            builder.linear(normed, [(self._head_source(), self._logits)])
+            builder.linear(normed, [(drafter.model.embed_tokens, self._logits)])
         self._space = space
 
     def _add_ordered_head(
@@ -120,10 +121,9 @@ class NativeDrafter:
         words = config.text.vocab_size // config.num_centroids * config.top_centroids
         chosen = space.bytes("chosen", 4 * config.top_centroids)
         scores = space.floats("candidates", words)
-        assert isinstance(head.token_ordering, Tensor)
-        ordering = space.keep(head.token_ordering.contiguous())
+        ordering = space.keep(_words_of_clusters(head, config.text.vocab_size))
         program.ordered_head(
-            table=space.keep(weight_of(self._native, self._head_source())).matrix,
+            table=space.keep(weight_of(self._native, self._drafter.model.embed_tokens)).matrix,
             ordering=ordering.data_ptr(),
             num_clusters=config.num_centroids,
             top=config.top_centroids,
@@ -133,6 +133,20 @@ class NativeDrafter:
             scores=scores.data_ptr(),
         )
 
-    def _head_source(self) -> object:
-        table = self._drafter.model.embed_tokens
-        return table.weight if hasattr(table, "weight") else table
+
+def _words_of_clusters(head: OrderedHead, vocab_size: int) -> Tensor:
+    """The ordering, int64 [V]: the kernels read and write where it says.
+
+    Raises:
+        CheckpointError: a word that the vocabulary lacks.
+    """
+    ordering = head.token_ordering
+    assert isinstance(ordering, Tensor)
+    assert ordering.dtype is torch.int64
+    wrong = ordering[(ordering < 0) | (ordering >= vocab_size)]
+    if wrong.numel():
+        raise CheckpointError(
+            f"masked_embedding.token_ordering names word {int(wrong[0])} and the vocabulary has "
+            f"0 to {vocab_size - 1}; download the drafter again"
+        )
+    return ordering.contiguous()

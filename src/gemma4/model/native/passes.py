@@ -22,7 +22,7 @@ class HeldPass:
 def body_pass(native: Native, batch: Batch, ids: Tensor) -> HeldPass:
     """All tokens of the batch."""
     ends = None if batch.spans is None else span_ends(batch.spans, batch.positions, batch.lengths)
-    positions = batch.positions.contiguous()
+    ids, positions = ids.contiguous(), batch.positions.contiguous()
     return HeldPass(
         native.module.Pass(
             count=ids.numel(),

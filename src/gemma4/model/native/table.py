@@ -3,7 +3,6 @@
 from ...errors import EnvironmentFault
 from ...kernels.native import Native
 from ...quant import FORMATS, BlockMatrix, MappedEmbedding, PackedTable
-from ..embedding import TableEmbedding
 from .weights import Weight, weight_of
 
 
@@ -23,4 +22,4 @@ def table_matrix(native: Native, table: object) -> Weight:
             )
         matrix = BlockMatrix(format=format, raw=raw, columns=stored.shape[-1])
         return weight_of(native, PackedTable(matrix, table.dtype))
-    return weight_of(native, table.weight if isinstance(table, TableEmbedding) else table)
+    return weight_of(native, table)

@@ -16,6 +16,7 @@ from ...quant import (
     PackedTable,
     StoredMatrix,
 )
+from ..embedding import TableEmbedding
 
 PLAIN = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 
@@ -38,7 +39,7 @@ def weight_of(native: Native, source: object, *, first: int = 0, last: int | Non
     match source:
         case PackedLinear() | PackedTable() | BlockStack():
             return _of_matrix(native, source.matrix, first, last)
-        case nn.Linear():
+        case nn.Linear() | TableEmbedding():
             return _of_tensor(native, source.weight, first, last)
         case Tensor():
             return _of_tensor(native, source.reshape(-1, source.shape[-1]), first, last)
