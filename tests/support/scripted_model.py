@@ -28,6 +28,7 @@ from gemma4.model.paged_kv import PagedKV, PageStorage
 from gemma4.text.tokens.tokenizer import Tokenizer
 
 Script = Callable[[str], str]
+LOADED = 8192  # tokens that the tiny model holds; the engine over it may hold more
 LEAD = 30.0  # of the scripted token's score over the others
 
 
@@ -84,7 +85,7 @@ def scripted_llm(
     step_seconds: float = 0.0,
 ) -> LLM:
     """The tiny chat model with a script in place of its layers."""
-    llm = load(tiny_chat_directory(), kernels="off", drafter=None, context=context)
+    llm = load(tiny_chat_directory(), kernels="off", drafter=None, context=min(context, LOADED))
     group = KVGroup(kind=LayerKind.FULL, layers=(0,), num_kv_heads=1, head_dim=1, window=None)
     storage = PageStorage((group,), [pages], dtype=torch.float32, device=torch.device("cpu"))
     engine = Engine(

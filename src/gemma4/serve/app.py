@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from .anthropic.routes import anthropic_routes
 from .desk import Desk
 from .errors import handle_errors
 from .models import Models
@@ -16,7 +17,7 @@ def make_app(models: Models, settings: ServeSettings) -> FastAPI:
     app = FastAPI(title="gemma4", docs_url=None, redoc_url=None)
     desk = Desk(models, settings)
     handle_errors(app)
-    for routes in (chat_routes(desk), model_routes(desk)):
+    for routes in (chat_routes(desk), model_routes(desk), anthropic_routes(desk)):
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
     app.include_router(health_routes(desk))
