@@ -52,7 +52,12 @@ def first_request(words: str = "hi", *, cch: str = "74943", **more: Any) -> dict
 
 def _tool(name: str) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "file_path": {"type": "string", "description": "A path.", "pattern": "^/", "format": "path"},
+        "file_path": {
+            "type": "string",
+            "description": "A path.",
+            "pattern": "^/",
+            "format": "path",
+        },
         "limit": {"type": "integer", "exclusiveMinimum": 0, "maximum": 9007199254740991},
         "mode": {"anyOf": [{"const": "content"}, {"type": "null"}]},
         "answers": {

@@ -8,6 +8,7 @@ from .errors import handle_errors
 from .models import Models
 from .openai.chat import chat_routes
 from .openai.models import model_routes
+from .openai.responses.routes import responses_routes
 from .own.health import health_routes
 from .settings import ServeSettings
 
@@ -17,7 +18,12 @@ def make_app(models: Models, settings: ServeSettings) -> FastAPI:
     app = FastAPI(title="gemma4", docs_url=None, redoc_url=None)
     desk = Desk(models, settings)
     handle_errors(app)
-    for routes in (chat_routes(desk), model_routes(desk), anthropic_routes(desk)):
+    for routes in (
+        chat_routes(desk),
+        model_routes(desk),
+        anthropic_routes(desk),
+        responses_routes(desk),
+    ):
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
     app.include_router(health_routes(desk))

@@ -78,9 +78,7 @@ def test_an_answer(client: anthropic.Anthropic, streamed: bool) -> None:
 
 
 @both_ways
-def test_a_thought_comes_back_in_the_next_turn(
-    client: anthropic.Anthropic, streamed: bool
-) -> None:
+def test_a_thought_comes_back_in_the_next_turn(client: anthropic.Anthropic, streamed: bool) -> None:
     asked = [{"role": "user", "content": "weather?"}]
     thinking = {"type": "enabled", "budget_tokens": 1024}
     found = ask(client, asked, streamed=streamed, tools=[TOOL], thinking=thinking)
@@ -100,7 +98,9 @@ def test_a_thought_comes_back_in_the_next_turn(
     assert [block.type for block in last.content] == ["thinking", "text"]
     assert last.content[1].text == "It is sunny."
     replayed = prompts[-1].rpartition("<|turn>model\n")[2]
-    assert replayed.startswith("<|channel>thought\nLook it up.\n<channel|>I look.<|tool_call>call:weather")
+    assert replayed.startswith(
+        "<|channel>thought\nLook it up.\n<channel|>I look.<|tool_call>call:weather"
+    )
     assert 'response:weather{value:<|"|>sunny<|"|>}' in replayed
     assert last.usage.cache_read_input_tokens > 0
 
@@ -223,7 +223,9 @@ def test_results_of_tools(client: anthropic.Anthropic) -> None:
         tools=[TOOL],
     )
     said = prompts[-1].partition("<|turn>model\n")[2]
-    places = [said.find(word) for word in ("cold\n\npaper", "Error:\n\nbroken", "cannot be read", "and?")]
+    places = [
+        said.find(word) for word in ("cold\n\npaper", "Error:\n\nbroken", "cannot be read", "and?")
+    ]
     assert places == sorted(places)
     assert places[0] > 0
     assert any("application/pdf" in one for one in found.to_dict()["gemma4"]["warnings"])
@@ -237,7 +239,9 @@ def test_a_call_without_a_result_and_a_result_without_a_call_are_refused(
     with pytest.raises(anthropic.BadRequestError, match="no result was sent for call t9"):
         ask(client, [asked, {"role": "assistant", "content": [call]}, asked], tools=[TOOL])
     result = {"type": "tool_result", "tool_use_id": "t8", "content": "x"}
-    with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\].content\[0\] is the result"):
+    with pytest.raises(
+        anthropic.BadRequestError, match=r"messages\[0\].content\[0\] is the result"
+    ):
         ask(client, [{"role": "user", "content": [result]}], tools=[TOOL])
 
 
@@ -274,7 +278,9 @@ def test_documents(client: anthropic.Anthropic) -> None:
     ask(client, [{"role": "user", "content": [document, {"type": "text", "text": "hi"}]}])
     assert "On grass\nGrass is green.\n\nhi" in prompts[-1]
     pdf = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
-    with pytest.raises(anthropic.BadRequestError, match="application/pdf, which this server cannot"):
+    with pytest.raises(
+        anthropic.BadRequestError, match="application/pdf, which this server cannot"
+    ):
         ask(client, [{"role": "user", "content": [{"type": "document", "source": pdf}]}])
 
 
@@ -302,7 +308,12 @@ def test_tokens_are_counted_as_they_are_used(client: anthropic.Anthropic) -> Non
         ({"extra_body": {"temperature": -1.0}}, 400, "invalid_request_error", "temperature"),
         ({"tool_choice": {"type": "any"}}, 400, "invalid_request_error", "tool_choice"),
         ({"thinking": {"type": "perhaps"}}, 400, "invalid_request_error", "thinking.type"),
-        ({"output_config": {"format": {"type": "json_schema"}}}, 400, "invalid_request_error", "form"),
+        (
+            {"output_config": {"format": {"type": "json_schema"}}},
+            400,
+            "invalid_request_error",
+            "form",
+        ),
         (
             {"messages": [{"role": "user", "content": "a b " * 9000}]},
             400,

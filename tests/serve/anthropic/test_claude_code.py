@@ -15,7 +15,9 @@ prompts: list[str] = []
 
 def answer(prompt: str) -> str:
     prompts.append(prompt)
-    return '<|channel>thought\nHm.<channel|><|tool_call>call:Read{file_path:<|"|>/a<|"|>}<tool_call|>'
+    return (
+        '<|channel>thought\nHm.<channel|><|tool_call>call:Read{file_path:<|"|>/a<|"|>}<tool_call|>'
+    )
 
 
 @pytest.fixture(scope="module")

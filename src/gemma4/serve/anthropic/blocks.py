@@ -5,11 +5,12 @@ from typing import Any
 
 from ...text.messages import Image, Part, Text, ToolCall
 from ..errors import RequestError
+from ..fields import objects_of, text_of
 from ..media import decoded, media_source
 from ..sealed_thought import unsealed
 from ..settings import ServeSettings
 from ..transcript import Transcript
-from .body import AnthropicMessage, Block
+from .body import AnthropicMessage
 from .documents import document_text, search_result_text
 from .system import BILLING_REMARK, system_texts
 
@@ -58,23 +59,23 @@ class BlockReader:
                     param=f"{where}.role",
                 )
 
-    def _user(self, blocks: Sequence[Block], where: str) -> None:
+    def _user(self, blocks: Sequence[Mapping[str, Any]], where: str) -> None:
         """Results first, wherever they stand: they answer the message before."""
         asked: list[Part] = []
         for index, block in enumerate(blocks):
             place = f"{where}[{index}]"
             if block.get("type") == "tool_result":
-                id = _text(block, "tool_use_id", place)
+                id = text_of(block, "tool_use_id", place)
                 self._transcript.result(id, self._result(block, place), where=place)
             elif (part := self._part(block, place)) is not None:
                 asked.append(part)
         if asked:
             self._transcript.ask(asked)
 
-    def _said(self, block: Block, where: str) -> None:
+    def _said(self, block: Mapping[str, Any], where: str) -> None:
         match block.get("type"):
             case "text":
-                if text := _text(block, "text", where):
+                if text := text_of(block, "text", where):
                     self._transcript.say([Text(text)])
             case "thinking":
                 thought = block.get("thinking") or unsealed(str(block.get("signature", "")))
@@ -92,11 +93,11 @@ class BlockReader:
         else:
             self._remark("a thought that another model hid was left out: nobody here can read it")
 
-    def _result(self, block: Block, where: str) -> list[Part]:
+    def _result(self, block: Mapping[str, Any], where: str) -> list[Part]:
         content = block.get("content") or ""
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         parts: list[Part] = []
-        for index, inner in enumerate(blocks):
+        for index, inner in enumerate(objects_of(blocks, f"{where}.content")):
             place = f"{where}.content[{index}]"
             if inner.get("type") == "document":
                 parts.append(self._document_of_tool(inner, place))
@@ -104,7 +105,7 @@ class BlockReader:
                 parts.append(part)
         return [Text("Error:"), *parts] if block.get("is_error") else parts
 
-    def _document_of_tool(self, block: Block, where: str) -> Text:
+    def _document_of_tool(self, block: Mapping[str, Any], where: str) -> Text:
         """A tool's document that cannot be read is told to the model, which may try another way."""
         try:
             return Text(document_text(block, where))
@@ -112,10 +113,10 @@ class BlockReader:
             self._remark(str(error))
             return Text("[The tool returned a document that cannot be read here, such as a PDF.]")
 
-    def _part(self, block: Block, where: str) -> Part | None:
+    def _part(self, block: Mapping[str, Any], where: str) -> Part | None:
         match block.get("type"):
             case "text":
-                return Text(_text(block, "text", where))
+                return Text(text_of(block, "text", where))
             case "image":
                 return self._image(block, where)
             case "document":
@@ -128,13 +129,13 @@ class BlockReader:
                 self._left_out(kind, where)
                 return None
 
-    def _image(self, block: Block, where: str) -> Image:
+    def _image(self, block: Mapping[str, Any], where: str) -> Image:
         source = block.get("source")
         kind = source.get("type") if isinstance(source, Mapping) else None
-        if kind == "base64":
-            return Image(decoded(_text(source, "data", where), param=where))
-        if kind == "url":
-            url = _text(source, "url", where)
+        if isinstance(source, Mapping) and kind == "base64":
+            return Image(decoded(text_of(source, "data", where), param=where))
+        if isinstance(source, Mapping) and kind == "url":
+            url = text_of(source, "url", where)
             return Image(media_source(url, param=where, settings=self._settings))
         raise RequestError(
             f"{where}: the source of an image is {kind!r}; it must be base64 or url", param=where
@@ -152,17 +153,10 @@ class BlockReader:
             self.remarks.append(remark)
 
 
-def _call(block: Block, where: str) -> ToolCall:
+def _call(block: Mapping[str, Any], where: str) -> ToolCall:
     arguments = block.get("input") or {}
     if not isinstance(arguments, Mapping):
         raise RequestError(f"{where}.input must be an object", param=where)
     return ToolCall(
-        name=_text(block, "name", where), arguments=arguments, id=_text(block, "id", where)
+        name=text_of(block, "name", where), arguments=arguments, id=text_of(block, "id", where)
     )
-
-
-def _text(block: Any, key: str, where: str) -> str:
-    value = block.get(key)
-    if not isinstance(value, str):
-        raise RequestError(f"{where}.{key} must be text", param=where)
-    return value

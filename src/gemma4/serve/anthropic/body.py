@@ -16,6 +16,35 @@ class AnthropicMessage(BaseModel):
     content: str | list[Block]
 
 
+class Thinking(BaseModel):
+    """How much the model is to think."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "disabled"
+    budget_tokens: int | None = Field(default=None, ge=1)
+    display: str | None = None
+
+
+class OutputConfig(BaseModel):
+    """How much it is to do, and in which form."""
+
+    model_config = ConfigDict(extra="allow")
+
+    effort: str | None = None
+    format: dict[str, Any] | None = None
+
+
+class ToolChoice(BaseModel):
+    """Which tool it is to call."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "auto"
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = False
+
+
 class CountBody(BaseModel):
     """What makes a prompt. What is not named here is let pass: `metadata`, `cache_control`, betas."""
 
@@ -25,9 +54,9 @@ class CountBody(BaseModel):
     messages: list[AnthropicMessage] = Field(min_length=1)
     system: str | list[Block] | None = None
     tools: list[Block] | None = None
-    tool_choice: dict[str, Any] | None = None
-    thinking: dict[str, Any] | None = None
-    output_config: dict[str, Any] | None = None
+    tool_choice: ToolChoice | None = None
+    thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
     mcp_servers: list[Any] | None = None
     context_management: dict[str, Any] | None = None
     image_budget: int | None = None

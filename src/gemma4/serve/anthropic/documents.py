@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import RequestError
+from ..fields import objects_of
 
 
 def document_text(block: Mapping[str, Any], where: str) -> str:
@@ -41,10 +42,10 @@ def _plain(content: Any, where: str) -> str:
     """A text, or the texts of a list of blocks."""
     if isinstance(content, str):
         return content
-    texts = [_get(block, "text") for block in content or ()]
+    texts = [block.get("text") for block in objects_of(content, where)]
     if not all(isinstance(text, str) for text in texts):
         raise RequestError(f"{where} holds something that is no text; send text", param=where)
-    return "\n".join(texts)
+    return "\n".join(str(text) for text in texts)
 
 
 def _get(value: Any, key: str) -> Any:

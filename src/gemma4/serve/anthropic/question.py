@@ -24,11 +24,9 @@ def question_of(body: CountBody, served: Served, settings: ServeSettings) -> Que
     reader.system(body.system, "system")
     for index, message in enumerate(body.messages):
         reader.message(message, f"messages[{index}]")
-    is_forbidden = (body.tool_choice or {}).get("type") == "none"
+    is_forbidden = body.tool_choice is not None and body.tool_choice.type == "none"
     tools, remarks = read_tools(() if is_forbidden else body.tools or ())
-    thinking = wanted_thinking(
-        body.thinking, body.output_config, can_think="enable_thinking" in template.variables
-    )
+    thinking = wanted_thinking(body, can_think="enable_thinking" in template.variables)
     return Question(
         messages=transcript.messages(),
         tools=tools,

@@ -63,7 +63,7 @@ def _writer(answers: Answers, body: MessagesBody) -> MessageWriter:
     return MessageWriter(
         model=answers.served.id,
         prompt_tokens=answers.streams[0].prompt_tokens,
-        shows_thought=(body.thinking or {}).get("display") != "omitted",
+        shows_thought=body.thinking is None or body.thinking.display != "omitted",
         one_call=wants_one_call(body),
         more={"context_management": {"applied_edits": []}} if is_managed else {},
     )

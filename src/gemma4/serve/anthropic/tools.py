@@ -6,6 +6,7 @@ from typing import Any
 
 from ...text.messages import Tool
 from ...text.tools.define import to_tools, tool_from_schema
+from ..fields import objects_of
 
 
 def read_tools(offered: Sequence[Mapping[str, Any]]) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
@@ -29,12 +30,13 @@ def read_tools(offered: Sequence[Mapping[str, Any]]) -> tuple[tuple[Tool, ...], 
 
 def _tool(tool: Mapping[str, Any]) -> Tool:
     """Its name, words and schema; the rest tells a server how to bill, cache or defer it."""
-    description = tool.get("description") or ""
-    for example in tool.get("input_examples") or ():
+    name = tool.get("name")
+    description = str(tool.get("description") or "")
+    for example in objects_of(tool.get("input_examples"), f"tool {name!r}: input_examples"):
         description += f"\nExample of its input: {json.dumps(example, ensure_ascii=False)}"
     return tool_from_schema(
         {
-            "name": tool.get("name"),
+            "name": name,
             "description": description,
             "parameters": tool.get("input_schema"),
         }

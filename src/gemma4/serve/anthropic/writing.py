@@ -1,6 +1,6 @@
 """An answer as Anthropic's events, block by block; a whole message is the fold of its events.
 
-message_start → (content_block_start, content_block_delta …, content_block_stop) … → message_delta → message_stop
+message_start → (content_block_start, …_delta …, …_stop) … → message_delta → message_stop
 """
 
 import json
