@@ -47,8 +47,9 @@ def server() -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def client(server: LiveServer) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0)
+def client(server: LiveServer) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=server.url, api_key="none", max_retries=0) as client:
+        yield client
 
 
 def ask(client: anthropic.Anthropic, words: Any, *, streamed: bool = False, **more: Any) -> Any:
@@ -339,8 +340,11 @@ def test_errors_have_their_types(
 
 def test_an_error_in_the_middle_ends_the_stream() -> None:
     """The worker is closed while it answers: the status line has long gone out."""
-    with live_server([scripted_llm(lambda _: "word and " * 400, step_seconds=0.02)]) as live:
-        client = anthropic.Anthropic(base_url=live.url, api_key="none", max_retries=0)
+    slow = scripted_llm(lambda _: "word and " * 400, step_seconds=0.02)
+    with (
+        live_server([slow]) as live,
+        anthropic.Anthropic(base_url=live.url, api_key="none", max_retries=0) as client,
+    ):
         stream = client.messages.create(
             model="scripted",
             max_tokens=900,

@@ -51,8 +51,10 @@ def server() -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def client(server: LiveServer) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+def client(server: LiveServer) -> Iterator[openai.OpenAI]:
+    url = f"{server.url}/v1"
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        yield client
 
 
 def ask(client: openai.OpenAI, words: Any, *, streamed: bool = False, **more: Any) -> Any:
@@ -367,8 +369,11 @@ def test_what_cannot_be_done_is_said(
 
 def test_a_failure_in_the_middle_is_told() -> None:
     """The worker is closed while it answers: the status line has long gone out."""
-    with live_server([scripted_llm(lambda _: "word and " * 400, step_seconds=0.02)]) as live:
-        client = openai.OpenAI(base_url=f"{live.url}/v1", api_key="none", max_retries=0)
+    slow = scripted_llm(lambda _: "word and " * 400, step_seconds=0.02)
+    with (
+        live_server([slow]) as live,
+        openai.OpenAI(base_url=f"{live.url}/v1", api_key="none", max_retries=0) as client,
+    ):
         stream = client.responses.create(model="scripted", input="hi", stream=True)
         events = iter(stream)
         for _ in range(6):
