@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from live_server import LiveServer, live_server
 from PIL import Image
+from pydantic import BaseModel
 from scripted_model import scripted_llm
 
 CALL = '<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|>'
@@ -33,6 +34,8 @@ def answer(prompt: str) -> str:
         return f"<|channel>thought\nLook it up.<channel|>I look.{CALL}"
     if "think" in asked:
         return "<|channel>thought\nTwo and two.<channel|>Four."
+    if "json" in asked:
+        return '{"total":4}'
     if "count" in asked:
         return "one two three four five six"
     if "long" in asked:
@@ -183,13 +186,45 @@ def test_one_call_at_most(client: anthropic.Anthropic) -> None:
     assert [block.type for block in several.content] == ["text", "tool_use", "tool_use"]
     choice = {"type": "auto", "disable_parallel_tool_use": True}
     found = ask(client, "both", tools=[TOOL], tool_choice=choice)
-    assert [block.type for block in found.content] == ["text", "tool_use"]
-    assert "disable_parallel_tool_use" in found.to_dict()["gemma4"]["warnings"][0]
+    assert [block.type for block in found.content].count("tool_use") == 1
 
 
-def test_no_tool_is_offered_where_none_may_be_called(client: anthropic.Anthropic) -> None:
-    ask(client, "hi", tools=[TOOL], tool_choice={"type": "none"})
-    assert "declaration:weather" not in prompts[-1]
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "other"}])
+def test_a_call_is_made_where_one_must_be(
+    client: anthropic.Anthropic, choice: dict[str, str]
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"code": {"enum": ["a", "b"]}},
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+    other = {"name": "other", "input_schema": schema}
+    tools = [other] if choice["type"] == "any" else [TOOL, other]
+    found = ask(client, "hi", tools=tools, tool_choice=choice, max_tokens=60)
+    assert found.content[0].name == "other"
+    assert found.content[0].input["code"] in ("a", "b")
+    assert found.stop_reason in ("tool_use", "max_tokens")
+
+
+def test_no_call_is_made_where_none_may_be(client: anthropic.Anthropic) -> None:
+    found = ask(client, "weather?", tools=[TOOL], tool_choice={"type": "none"}, max_tokens=20)
+    assert "tool_use" not in [block.type for block in found.content]
+    assert "declaration:weather" in prompts[-1]  # so that the cached prompt stays what it was
+
+
+class Sum(BaseModel):
+    total: int
+
+
+def test_a_parsed_answer(client: anthropic.Anthropic) -> None:
+    found = client.messages.parse(
+        model="scripted",
+        max_tokens=50,
+        messages=[{"role": "user", "content": "as json"}],
+        output_format=Sum,
+    )
+    assert found.parsed_output == Sum(total=4)
 
 
 def test_results_of_tools(client: anthropic.Anthropic) -> None:
@@ -307,7 +342,8 @@ def test_tokens_are_counted_as_they_are_used(client: anthropic.Anthropic) -> Non
         ({"model": "other"}, 404, "not_found_error", "scripted"),
         ({"max_tokens": 0}, 400, "invalid_request_error", "max_tokens"),
         ({"extra_body": {"temperature": -1.0}}, 400, "invalid_request_error", "temperature"),
-        ({"tool_choice": {"type": "any"}}, 400, "invalid_request_error", "tool_choice"),
+        ({"tool_choice": {"type": "any"}}, 400, "invalid_request_error", "there is no tool"),
+        ({"tool_choice": {"type": "some"}}, 400, "invalid_request_error", "tool_choice.type"),
         ({"thinking": {"type": "perhaps"}}, 400, "invalid_request_error", "thinking.type"),
         (
             {"output_config": {"format": {"type": "json_schema"}}},

@@ -57,6 +57,7 @@ class CountBody(BaseModel):
     tool_choice: ToolChoice | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    output_format: dict[str, Any] | None = None
     mcp_servers: list[Any] | None = None
     context_management: dict[str, Any] | None = None
     image_budget: int | None = None

@@ -6,7 +6,7 @@ from ..settings import ServeSettings
 from ..transcript import Transcript
 from .blocks import BlockReader
 from .body import CountBody, MessagesBody
-from .rules import check_rules
+from .rules import format_of, tool_choice_of
 from .thinking import wanted_thinking
 from .tools import read_tools
 
@@ -17,20 +17,21 @@ def question_of(body: CountBody, served: Served, settings: ServeSettings) -> Que
     Raises:
         RequestError, MessageError: it cannot be understood.
     """
-    check_rules(body)
     template = served.llm.template
     transcript = Transcript(template)
     reader = BlockReader(transcript, settings)
     reader.system(body.system, "system")
     for index, message in enumerate(body.messages):
         reader.message(message, f"messages[{index}]")
-    is_forbidden = body.tool_choice is not None and body.tool_choice.type == "none"
-    tools, remarks = read_tools(() if is_forbidden else body.tools or ())
+    tools, remarks = read_tools(body.tools or ())
     thinking = wanted_thinking(body, can_think="enable_thinking" in template.variables)
     return Question(
         messages=transcript.messages(),
         tools=tools,
+        tool_choice=tool_choice_of(body),
+        format=format_of(body),
         thinking=thinking.enabled,
+        thought_budget=thinking.budget,
         image_budget=body.image_budget,
         goes_on=transcript.ends_with_words_of_the_model,
         options=body.options() if isinstance(body, MessagesBody) else {},

@@ -16,7 +16,6 @@ from ..errors import RequestError, anthropic_error, problem_of
 from ..responding import StreamedAnswers, while_connected
 from .body import CountBody, MessagesBody
 from .question import question_of
-from .rules import wants_one_call
 from .writing import MessageFold, MessageWriter
 
 _PING = {"type": "ping"}
@@ -64,7 +63,6 @@ def _writer(answers: Answers, body: MessagesBody) -> MessageWriter:
         model=answers.served.id,
         prompt_tokens=answers.streams[0].prompt_tokens,
         shows_thought=body.thinking is None or body.thinking.display != "omitted",
-        one_call=wants_one_call(body),
         more={"context_management": {"applied_edits": []}} if is_managed else {},
     )
 

@@ -41,10 +41,6 @@ def usage_of(finished: Finished) -> dict[str, Any]:
     }
 
 
-def done_with(finished: Finished, warnings: list[str]) -> dict[str, Any]:
+def done_with(finished: Finished) -> dict[str, Any]:
     """`gemma4` and `timings`, as chat completions have them."""
-    done = done_of(finished)
-    return {
-        "gemma4": {**done, "warnings": [*done["warnings"], *warnings]},
-        "timings": timings_of(finished),
-    }
+    return {"gemma4": done_of(finished), "timings": timings_of(finished)}

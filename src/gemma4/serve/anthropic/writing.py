@@ -24,7 +24,6 @@ class MessageWriter:
 
     Args:
         shows_thought: False: a thought travels in its signature alone, for a client that will not show it.
-        one_call: leave out all calls but the first, and say so.
         more: fields of the message that repeat what was asked.
     """
 
@@ -34,19 +33,15 @@ class MessageWriter:
         model: str,
         prompt_tokens: int,
         shows_thought: bool = True,
-        one_call: bool = False,
         more: dict[str, Any] | None = None,
     ) -> None:
         self._model = model
         self._prompt_tokens = prompt_tokens
         self._shows_thought = shows_thought
-        self._one_call = one_call
         self._more = more or {}
         self._index = 0
         self._open: str | None = None
         self._thought = ""
-        self._num_calls = 0
-        self._warnings: list[str] = []
 
     def begin(self) -> dict[str, Any]:
         """The first event; what the cache held is known when the answer is over."""
@@ -88,17 +83,11 @@ class MessageWriter:
                     "delta": stop_of(event),
                     "usage": usage_of(event),
                     **self._more,
-                    **done_with(event, self._warnings),
+                    **done_with(event),
                 }
                 yield {"type": "message_stop"}
 
     def _call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
-        self._num_calls += 1
-        if self._one_call and self._num_calls > 1:
-            self._warnings.append(
-                f"a call of {call.name} was left out: disable_parallel_tool_use allows one"
-            )
-            return
         yield from self._closed()
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
         yield self._start(block)

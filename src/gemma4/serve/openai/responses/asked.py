@@ -9,9 +9,8 @@ from ...models import Served
 from .body import ENCRYPTED, Item, ResponsesBody
 from .gathering import gather
 from .head import head_of
-from .offered import Offered
+from .offered import Offered, offer
 from .question import question_of
-from .rules import check_rules, offered_tools
 from .runs import Run
 from .store import Kept, ResponseStore
 from .truncation import ask_truncated
@@ -27,12 +26,11 @@ class Asked:
 
     def __init__(self, body: ResponsesBody, store: ResponseStore, desk: Desk) -> None:
         body.check()
-        check_rules(body)
         self.body = body
         self.desk = desk
         self._store = store
         self._items: Sequence[Item] = gather(body, store)
-        self._offered: Offered = offered_tools(body)
+        self._offered: Offered = offer(body.tools or ())
 
     def build(self, served: Served) -> Question:
         """The question, knowing who is asked."""
@@ -55,7 +53,6 @@ class Asked:
             forms=self._offered.forms,
             as_summary=self.body.reasoning is not None and self.body.reasoning.summary is not None,
             seals=ENCRYPTED in (self.body.include or ()) or not self.body.is_stored,
-            one_call=self.body.parallel_tool_calls is False,
         )
 
     def keep(

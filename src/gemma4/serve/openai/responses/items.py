@@ -96,9 +96,8 @@ class CallItem:
 
     def __init__(self, call: ToolCall, form: CallForm) -> None:
         self._is_custom = form.is_custom
-        self.remark: str | None = None
-        words = self._input(call) if form.is_custom else _json(call)
-        self._words = words
+        given = call.arguments.get(INPUT) if form.is_custom else None
+        self._words = given if isinstance(given, str) else _json(call)
         self.item: dict[str, Any] = {
             "id": _id("ctc" if form.is_custom else "fc"),
             "type": "custom_tool_call" if form.is_custom else "function_call",
@@ -118,15 +117,6 @@ class CallItem:
         yield f"{events}.delta", {"delta": self._words}
         yield f"{events}.done", {key: self._words, **name}
         self.item |= {key: self._words, "status": _COMPLETED}
-
-    def _input(self, call: ToolCall) -> str:
-        """The one text; a model that gave it another name, or none, is taken at its word, which is said."""
-        given = call.arguments.get(INPUT)
-        if isinstance(given, str):
-            return given
-        self.remark = f"the call of {call.name} had no argument {INPUT!r}; what it had was taken"
-        texts = [value for value in call.arguments.values() if isinstance(value, str)]
-        return texts[0] if len(texts) == 1 else _json(call)
 
 
 def _text_part(text: str, logprobs: list[dict[str, Any]]) -> dict[str, Any]:

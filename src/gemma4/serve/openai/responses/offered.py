@@ -43,11 +43,8 @@ class Offered:
     remarks: tuple[str, ...]
 
 
-def offer(tools: Sequence[Item], *, allowed: frozenset[str] | None = None) -> Offered:
+def offer(tools: Sequence[Item]) -> Offered:
     """Read all of them.
-
-    Args:
-        allowed: names of those that may be called; None: all.
 
     Raises:
         MessageError: one that no model could call, or two of one name.
@@ -60,14 +57,17 @@ def offer(tools: Sequence[Item], *, allowed: frozenset[str] | None = None) -> Of
             found += _of_namespace(tool)
         elif kind in ("function", "custom"):
             found.append(_read(tool, None, ""))
+            if kind == "custom" and _grammar(tool):
+                remarks.append(
+                    f"the grammar of {tool.get('name')} was told to the model; its input is not held to it"
+                )
         else:
             remarks.append(
                 f"a tool of type {kind!r} was left out: it runs on OpenAI's servers, not on this one"
             )
-    kept = [pair for pair in found if allowed is None or pair[0].name in allowed]
     return Offered(
-        tools=to_tools(tool for tool, _ in kept),
-        forms={tool.name: form for tool, form in kept},
+        tools=to_tools(tool for tool, _ in found),
+        forms={tool.name: form for tool, form in found},
         remarks=tuple(remarks),
     )
 

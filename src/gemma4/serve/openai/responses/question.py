@@ -9,7 +9,7 @@ from ...transcript import Transcript
 from .body import Item, ResponsesBody
 from .input_items import ItemReader
 from .offered import Offered
-from .rules import check_rules
+from .rules import format_of, tool_choice_of
 
 
 def question_of(
@@ -27,16 +27,19 @@ def question_of(
     Raises:
         RequestError, MessageError: it cannot be understood.
     """
-    check_rules(body)
     transcript = Transcript(served.llm.template)
     if body.instructions:
         transcript.instruct(body.instructions)
     reader = ItemReader(transcript, settings)
     reader.read(items)
+    thinking = body.wanted_thinking()
     return Question(
         messages=transcript.messages(),
         tools=offered.tools,
-        thinking=body.wanted_thinking().enabled,
+        tool_choice=tool_choice_of(body),
+        format=format_of(body),
+        thinking=thinking.enabled,
+        thought_budget=thinking.budget,
         image_budget=body.image_budget,
         options=body.options(),
         remarks=(*reader.remarks, *offered.remarks, *_unheeded(body)),

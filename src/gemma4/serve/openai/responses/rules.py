@@ -3,50 +3,73 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ....grammar import Format, JsonObject, JsonSchema, ToolMode
+from ....llm.question import ToolChoice
 from ...errors import RequestError
 from ...fields import objects_of
 from .body import ResponsesBody
-from .offered import Offered, flat_name, offer
+from .offered import flat_name
+
+_MODES: Mapping[str, ToolMode] = {"auto": "auto", "required": "required", "none": "none"}
 
 
-def check_rules(body: ResponsesBody) -> None:
-    """Refuse what would bind the answer and cannot yet be enforced.
+def tool_choice_of(body: ResponsesBody) -> ToolChoice:
+    """Whether a tool must be called, which, and how many at once.
 
     Raises:
-        RequestError: a tool must be called, or the text must have a form.
+        RequestError: a choice that does not exist.
     """
-    choice = body.tool_choice
+    choice = body.tool_choice or "auto"
+    mode, names = _mode(choice), None
+    if isinstance(choice, Mapping):
+        is_list = choice.get("type") == "allowed_tools"
+        tools = objects_of(choice.get("tools"), "tool_choice.tools") if is_list else (choice,)
+        names = tuple(flat_name(str(one.get("name")), one.get("namespace")) for one in tools)
+    return ToolChoice(
+        mode=mode,
+        names=names,
+        parallel=body.parallel_tool_calls is not False,
+        strict=all(tool.get("strict") is True for tool in body.tools or ()),
+    )
+
+
+def _mode(choice: str | dict[str, Any]) -> ToolMode:
+    kind = choice.get("type") if isinstance(choice, Mapping) else None
+    if kind in ("function", "custom"):
+        return "required"
     mode = choice.get("mode", "auto") if isinstance(choice, Mapping) else choice
-    kind = choice.get("type") if isinstance(choice, Mapping) else "allowed_tools"
-    if kind != "allowed_tools" or mode not in (None, "auto", "none"):
+    if kind not in (None, "allowed_tools") or mode not in _MODES:
         raise RequestError(
-            f"tool_choice {choice!r} cannot be enforced by this server; send auto or none",
+            f"tool_choice is {choice!r}; it must be auto, none, required, a function or custom tool, or "
+            "allowed_tools",
             param="tool_choice",
         )
-    form = ((body.text and body.text.format) or {}).get("type", "text")
-    if form != "text":
-        raise RequestError(
-            f"text.format {form!r} cannot be enforced by this server; ask for the form in words",
-            param="text.format",
-        )
+    return _MODES[mode]
 
 
-def offered_tools(body: ResponsesBody) -> Offered:
-    """The tools that may be called: none, those that are allowed, or all.
+def format_of(body: ResponsesBody) -> Format | None:
+    """What the text must look like.
 
     Raises:
-        MessageError: a tool that no model could call.
+        RequestError: a form that does not exist.
     """
-    choice = body.tool_choice
-    if choice == "none":
-        return offer(())
-    allowed = None
-    if isinstance(choice, Mapping):
-        allowed = frozenset(
-            _name(tool) for tool in objects_of(choice.get("tools"), "tool_choice.tools")
-        )
-    return offer(body.tools or (), allowed=allowed)
+    form = None if body.text is None else body.text.format
+    match (form or {}).get("type", "text"):
+        case "text":
+            return None
+        case "json_object":
+            return JsonObject()
+        case "json_schema":
+            return _schema(form or {})
+        case kind:
+            raise RequestError(
+                f"text.format is {kind!r}; it must be text, json_object or json_schema",
+                param="text.format",
+            )
 
 
-def _name(tool: Mapping[str, Any]) -> str:
-    return flat_name(str(tool.get("name")), tool.get("namespace"))
+def _schema(form: Mapping[str, Any]) -> JsonSchema:
+    schema = form.get("schema")
+    if not isinstance(schema, Mapping):
+        raise RequestError("text.format has no schema; send one", param="text.format.schema")
+    return JsonSchema(schema, strict=form.get("strict") is not False)

@@ -24,7 +24,6 @@ class ResponseWriter:
         head: the response before anything was said; it is written on.
         forms: how calls go back, by the name that the model uses.
         as_summary, seals: see `ReasoningItem`.
-        one_call: leave out all calls but the first, and say so.
 
     Attributes:
         response: as far as it has come.
@@ -37,17 +36,13 @@ class ResponseWriter:
         forms: Mapping[str, CallForm],
         as_summary: bool = False,
         seals: bool = False,
-        one_call: bool = False,
     ) -> None:
         self.response = head
         self._forms = forms
         self._as_summary = as_summary
         self._seals = seals
-        self._one_call = one_call
         self._open: OpenItem | None = None
         self._sequence = 0
-        self._num_calls = 0
-        self._warnings: list[str] = []
 
     @property
     def is_over(self) -> bool:
@@ -100,7 +95,6 @@ class ResponseWriter:
         status = "incomplete" if is_cut else "completed"
         logprobs = logprobs_of(finished.logprobs)
         yield from self._closed(status, [] if logprobs is None else logprobs["content"])
-        done = done_of(finished)
         self.response |= {
             "status": status,
             "completed_at": None if is_cut else int(time.time()),
@@ -109,7 +103,7 @@ class ResponseWriter:
             "top_p": finished.sampling.top_p,
             "usage": _usage(finished),
             "timings": timings_of(finished),
-            "gemma4": {**done, "warnings": [*done["warnings"], *self._warnings]},
+            "gemma4": done_of(finished),
         }
         yield self._lifecycle(status)
 
@@ -141,16 +135,8 @@ class ResponseWriter:
         yield self._done(growing.item)
 
     def _call(self, call: ToolCall) -> Iterator[dict[str, Any]]:
-        self._num_calls += 1
-        if self._one_call and self._num_calls > 1:
-            self._warnings.append(
-                f"a call of {call.name} was left out: parallel_tool_calls is false"
-            )
-            return
         yield from self._closed("completed")
         calling = CallItem(call, self._forms.get(call.name) or CallForm(name=call.name))
-        if calling.remark is not None:
-            self._warnings.append(calling.remark)
         yield self._added(calling.item)
         for told in calling.tell():
             yield self._of_item(told, calling.item)
