@@ -22,7 +22,9 @@ def unsealed(word: str) -> str | None:
     if not word.startswith(_MARK):
         return None
     try:
-        packed = base64.urlsafe_b64decode(word.removeprefix(_MARK))
-        return zlib.decompressobj().decompress(packed, _LONGEST).decode()
+        packed = base64.b64decode(word.removeprefix(_MARK), altchars=b"-_", validate=True)
+        unpacking = zlib.decompressobj()
+        thought = unpacking.decompress(packed, _LONGEST).decode()
+        return thought if unpacking.eof else None
     except (binascii.Error, ValueError, zlib.error):
         return None
