@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -401,8 +402,8 @@ def test_leaving_a_stream_frees_its_pages(client: anthropic.Anthropic, server: L
         model="scripted", max_tokens=4000, messages=[{"role": "user", "content": "long"}]
     ) as stream:
         next(iter(stream))
-    for _ in range(200):
+    for _ in range(500):
         if engine.is_idle:
             break
-        __import__("time").sleep(0.02)
+        time.sleep(0.02)
     assert engine.is_idle

@@ -97,7 +97,7 @@ def test_cancelling(client: openai.OpenAI, server: LiveServer) -> None:
     assert cancelled.output[0].status == "incomplete"
     assert client.responses.retrieve(begun.id).status == "cancelled"
     engine = server.models.find("scripted").llm.streams.engine
-    for _ in range(100):
+    for _ in range(500):
         if engine.is_idle:
             break
         time.sleep(0.02)

@@ -1,11 +1,9 @@
 """What an answer must obey, in Anthropic's words."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from ...grammar import Format, JsonSchema
+from ...grammar import Format
 from ...llm.question import ToolChoice
 from ..errors import RequestError
+from ..rules import is_strict, read_format
 from .body import CountBody
 
 
@@ -16,7 +14,7 @@ def tool_choice_of(body: CountBody) -> ToolChoice:
         RequestError: a choice that does not exist.
     """
     choice = body.tool_choice
-    strict = all(tool.get("strict") is True for tool in body.tools or ())
+    strict = is_strict(body.tools or ())
     if choice is None:
         return ToolChoice(strict=strict)
     parallel = not choice.disable_parallel_tool_use
@@ -44,15 +42,7 @@ def format_of(body: CountBody) -> Format | None:
     Raises:
         RequestError: a form that does not exist.
     """
-    form: Mapping[str, Any] | None = body.output_format
+    form = body.output_format
     if body.output_config is not None and body.output_config.format is not None:
         form = body.output_config.format
-    if form is None:
-        return None
-    schema = form.get("schema")
-    if form.get("type") != "json_schema" or not isinstance(schema, Mapping):
-        raise RequestError(
-            f"output_config.format is of type {form.get('type')!r}; it must be json_schema with a schema",
-            param="output_config.format",
-        )
-    return JsonSchema(schema)
+    return read_format(form, param="output_config.format")
