@@ -363,7 +363,7 @@ def test_the_oldest_turns_are_left_out_where_that_was_asked_for(client: openai.O
     asked = [*turns, {"role": "user", "content": "hi"}]
     with pytest.raises(openai.BadRequestError) as caught:
         ask(client, asked)
-    assert caught.value.code == "context_length_exceeded"
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "input")
     found = ask(client, asked, truncation="auto", instructions="Stay.")
     assert found.usage.input_tokens < 8192
     assert "oldest of 7 turns were left out" in found.to_dict()["gemma4"]["warnings"][0]

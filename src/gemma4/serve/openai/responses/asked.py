@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ....errors import ContextError
 from ....llm.question import Question
 from ...desk import Answers, Desk
+from ...errors import RequestError
 from ...models import Served
 from .body import ENCRYPTED, Item, ResponsesBody
 from .gathering import gather
@@ -40,11 +42,14 @@ class Asked:
         """Ask; the engine has accepted it when this returns.
 
         Raises:
-            ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
+            RequestError, ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
         """
-        if self.body.truncation == "auto":
-            return await ask_truncated(self.desk, self.body.model, self.build)
-        return await self.desk.ask(self.body.model, self.build)
+        try:
+            if self.body.truncation == "auto":
+                return await ask_truncated(self.desk, self.body.model, self.build)
+            return await self.desk.ask(self.body.model, self.build)
+        except ContextError as error:
+            raise RequestError(str(error), code="context_length_exceeded", param="input") from error
 
     def writer(self, answers: Answers) -> ResponseWriter:
         """What writes the response."""
