@@ -6,7 +6,7 @@ const FOLDER = new URL("../vendor/katex/", import.meta.url);
 const BLOCK = /^(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n|$)/;
 const DISPLAY = /^(?:\$\$([^$]+?)\$\$|\\\[([\s\S]+?)\\\])/;
 // A dollar opens a formula only before a letter-like sign and closes one only where no digit follows: "$5 and $6" is money.
-const INLINE = /^(?:\$(?![\s$])((?:\\.|[^\\$\n])*?(?:\\.|[^\\$\s]))\$(?!\d)|\\\(([\s\S]+?)\\\))/;
+const INLINE = /^(?:\$(?![\s$])((?:\\.|[^\\$`\n])*?(?:\\.|[^\\$`\s]))\$(?!\d)|\\\(([\s\S]+?)\\\))/;
 
 /** What the Markdown parser has to know. */
 export const mathExtensions = [
