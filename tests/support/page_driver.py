@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,27 @@ PATIENCE = 15_000  # milliseconds: tests share their processors with others
 expect.set_options(timeout=PATIENCE)
 
 
+def _png() -> bytes:
+    """One blue dot, written by hand: three chunks, each with its length and check."""
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\x00\x20\x40\xc0")), (b"IEND", b"")]
+    written = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+PNG = _png()
+
+
 def chromium() -> str | None:
     """The browser's program; None where it is not installed."""
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -32,7 +52,11 @@ class Driver:
         self.complaints: list[str] = []
         self.foreign: list[str] = []
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.set_default_navigation_timeout(4 * PATIENCE)
+        page.on(
+            "console",
+            lambda message: message.type == "error" and self.complaints.append(message.text),
+        )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
 
@@ -84,7 +108,9 @@ class Driver:
 
     def ask(self, text: str) -> Locator:
         """Send, and wait for the whole answer; the answer."""
+        before = self.replies.count()
         self.send(text)
+        expect(self.replies).to_have_count(before + 1)
         return self.settled()
 
     def settled(self) -> Locator:
@@ -114,6 +140,10 @@ class Driver:
     def titles(self) -> Locator:
         """Titles in the list of conversations."""
         return self.page.locator(".conversation .title")
+
+    def field(self, name: str) -> Locator:
+        """A box for text by its name."""
+        return self.page.get_by_role("textbox", name=name, exact=True)
 
     def settings(self) -> Locator:
         """The panel of settings, open."""

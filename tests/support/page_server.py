@@ -82,7 +82,20 @@ def think(text: str, width: int = 0) -> list[Step]:
 def call(name: str, arguments: dict[str, Any], index: int = 0) -> list[Step]:
     """A call of a tool, whole."""
     function = {"name": name, "arguments": json.dumps(arguments)}
-    return [Delta({"tool_calls": [{"index": index, "id": f"call_{index}", "type": "function", "function": function}]})]
+    return [
+        Delta(
+            {
+                "tool_calls": [
+                    {
+                        "index": index,
+                        "id": f"call_{index}",
+                        "type": "function",
+                        "function": function,
+                    }
+                ]
+            }
+        )
+    ]
 
 
 def _pieces(text: str, width: int) -> list[str]:
@@ -96,7 +109,9 @@ def _pieces(text: str, width: int) -> list[str]:
 class Script:
     """What the server has, answers next, and was asked."""
 
-    models: list[dict[str, Any]] = field(default_factory=lambda: [model("e4b", FULL), model("gemma3:270m", FULL[:1], loaded=False)])
+    models: list[dict[str, Any]] = field(
+        default_factory=lambda: [model("e4b", FULL), model("gemma3:270m", FULL[:1], loaded=False)]
+    )
     props: dict[str, dict[str, Any]] = field(default_factory=dict)
     tools: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, str | Refuse] = field(default_factory=dict)
@@ -116,11 +131,19 @@ class Script:
         """The next request is answered so; `End()` is added where no other end is."""
         flat = [one for step in steps for one in (step if isinstance(step, list) else [step])]
         if not any(isinstance(step, End | Refuse | Break) for step in flat):
-            flat.append(End("tool_calls" if any("tool_calls" in s.fields for s in flat if isinstance(s, Delta)) else "stop"))
+            flat.append(
+                End(
+                    "tool_calls"
+                    if any("tool_calls" in s.fields for s in flat if isinstance(s, Delta))
+                    else "stop"
+                )
+            )
         self.answers.append(flat)
 
 
-def model(name: str, capabilities: list[str], *, loaded: bool = True, context: int = 8192) -> dict[str, Any]:
+def model(
+    name: str, capabilities: list[str], *, loaded: bool = True, context: int = 8192
+) -> dict[str, Any]:
     """An entry of /v1/models."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "gemma4", "context_length": context,
             "capabilities": capabilities, "loaded": loaded}  # fmt: skip
@@ -130,7 +153,10 @@ def tool(name: str, description: str, **parameters: str) -> dict[str, Any]:
     """A declaration of /tools; parameters are names and types."""
     properties = {key: {"type": kind} for key, kind in parameters.items()}
     schema = {"type": "object", "properties": properties, "required": list(properties)}
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": schema},
+    }
 
 
 class PageServer:
@@ -139,7 +165,14 @@ class PageServer:
     def __init__(self) -> None:
         self.script = Script()
         self.address = ""
-        config = uvicorn.Config(_app(self), host="127.0.0.1", port=0, log_level="error", ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            _app(self),
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
@@ -167,7 +200,11 @@ def _app(server: PageServer) -> FastAPI:
         script = server.script
         script.paths.append(request.url.path)
         public = request.url.path == "/" or request.url.path.startswith("/web/")
-        if script.key and not public and request.headers.get("authorization") != f"Bearer {script.key}":
+        if (
+            script.key
+            and not public
+            and request.headers.get("authorization") != f"Bearer {script.key}"
+        ):
             return _error(Refuse(401, "A valid API key is needed.", "invalid_api_key"))
         response: Response = await proceed(request)
         response.headers["Content-Security-Policy"] = POLICY
@@ -194,7 +231,9 @@ def _app(server: PageServer) -> FastAPI:
     async def tool_call(request: Request) -> Response:
         body = await request.json()
         server.script.calls.append(body)
-        result = server.script.results.get(body["name"], Refuse(404, f"There is no tool {body['name']}."))
+        result = server.script.results.get(
+            body["name"], Refuse(404, f"There is no tool {body['name']}.")
+        )
         return _error(result) if isinstance(result, Refuse) else JSONResponse({"content": result})
 
     @app.post("/v1/chat/completions")
@@ -228,7 +267,12 @@ def _props(script: Script, name: str) -> dict[str, Any]:
 
 
 def _error(refusal: Refuse) -> JSONResponse:
-    error = {"message": refusal.message, "type": "invalid_request_error", "param": None, "code": refusal.code}
+    error = {
+        "message": refusal.message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": refusal.code,
+    }
     return JSONResponse({"error": error}, refusal.status)
 
 
@@ -243,11 +287,15 @@ async def _stream(script: Script, body: dict[str, Any], steps: list[Step]) -> As
                     script.passes -= 1
                 case Delta(fields):
                     written += 1
-                    yield _chunk(body, choices=[{"index": 0, "delta": fields, "finish_reason": None}], usage=None)
+                    yield _chunk(
+                        body,
+                        choices=[{"index": 0, "delta": fields, "finish_reason": None}],
+                        usage=None,
+                    )
                 case Break(None):
                     return
                 case Break(message):
-                    yield f"data: {json.dumps({'error': {'message': message, 'type': 'server_error', 'param': None, 'code': None}})}\n\n"
+                    yield f"data: {json.dumps({'error': {'message': message, 'type': 'server_error'}})}\n\n"
                     return
                 case End(reason, prompt, report):
                     for chunk in _ending(body, reason, prompt, written, report):
@@ -257,13 +305,17 @@ async def _stream(script: Script, body: dict[str, Any], steps: list[Step]) -> As
         raise
 
 
-def _ending(body: dict[str, Any], reason: str, prompt: int, written: int, report: dict[str, Any]) -> list[str]:
+def _ending(
+    body: dict[str, Any], reason: str, prompt: int, written: int, report: dict[str, Any]
+) -> list[str]:
     usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written,
-             "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
+             "prompt_tokens_details": {"cached_tokens": 3},
+             "completion_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
     timings = {"prompt_n": prompt, "prompt_ms": 40.0, "prompt_per_second": 525.0, "predicted_n": written,
                "predicted_ms": 500.0, "predicted_per_second": 42.5, "cache_n": 3}  # fmt: skip
-    done = {"template": "gemma4", "thinking": False, "sampling": SAMPLING, "device": "cpu", "dtype": "float32",
-            "kernels": "native (avx512)", "context": 8192, "finish_detail": reason, "media": [], "warnings": []}  # fmt: skip
+    done = {"template": "gemma4", "thinking": False, "sampling": SAMPLING, "device": "cpu",
+            "dtype": "float32", "kernels": "native (avx512)", "context": 8192, "finish_detail": reason,
+            "media": [], "warnings": []}  # fmt: skip
     return [
         _chunk(body, choices=[{"index": 0, "delta": {}, "finish_reason": reason}], usage=None),
         _chunk(body, choices=[], usage=usage, timings=timings, gemma4={**done, **report}),
@@ -272,5 +324,11 @@ def _ending(body: dict[str, Any], reason: str, prompt: int, written: int, report
 
 
 def _chunk(body: dict[str, Any], **fields: Any) -> str:
-    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 0, "model": body["model"], **fields}
+    chunk = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": body["model"],
+        **fields,
+    }
     return f"data: {json.dumps(chunk)}\n\n"

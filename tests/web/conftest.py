@@ -1,4 +1,7 @@
-"""A server with scripted answers and a real browser. `address` is the seam: another server may stand behind it."""
+"""A server with scripted answers and a real browser.
+
+`address` is the seam: another server that takes a `Script` may stand behind it.
+"""
 
 from collections.abc import Iterator
 
@@ -12,7 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 def browser() -> Iterator[Browser]:
     """One browser for all tests of a worker."""
     if chromium() is None:
-        pytest.skip("CHROMIUM IS NOT INSTALLED: the chat page is not tested. apt-get install chromium")
+        pytest.skip(
+            "CHROMIUM IS NOT INSTALLED: the chat page is not tested. apt-get install chromium"
+        )
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser

@@ -5,10 +5,9 @@ import io
 import wave
 from typing import Any
 
-from page_driver import Driver
+from page_driver import PNG, Driver
 from page_server import End, Script, model, say
 from playwright.sync_api import expect
-from test_conversations import PNG
 
 
 def png() -> dict[str, Any]:
@@ -17,20 +16,23 @@ def png() -> dict[str, Any]:
 
 def pdf(pages: int) -> bytes:
     """A PDF with a word on each page, written by hand: objects, then where each begins."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(pages))
     objects = ["<< /Type /Catalog /Pages 2 0 R >>",
-               f"<< /Type /Pages /Count {pages} /Kids [{' '.join(f'{4 + 2 * n} 0 R' for n in range(pages))}] >>",
+               f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>",
                "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]  # fmt: skip
     for number in range(pages):
         text = f"BT /F 48 Tf 20 100 Td (Page {number + 1}) Tj ET"
-        objects.append("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << /Font << /F 3 0 R >> >> "
-                       f"/Contents {5 + 2 * number} 0 R >>")  # fmt: skip
+        font = "/Resources << /Font << /F 3 0 R >> >>"
+        contents = f"/Contents {5 + 2 * number} 0 R"
+        objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] {font} {contents} >>")
         objects.append(f"<< /Length {len(text)} >> stream\n{text}\nendstream")
     out, places = "%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         places.append(len(out))
         out += f"{number} 0 obj {body} endobj\n"
     table = "".join(f"{place:010} 00000 n \n" for place in places)
-    out += f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n{table}trailer << /Size {len(places) + 1} /Root 1 0 R >>\n"
+    size = len(places) + 1
+    out += f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>\n"
     return (out + f"startxref\n{out.index('xref')}\n%%EOF").encode()
 
 
@@ -51,7 +53,10 @@ def test_a_picture_is_shown_and_sent_as_it_is(chat: Driver, script: Script) -> N
     expect(chat.page.get_by_label("Attachments")).to_contain_text("dot.png")
     chat.ask("What is it?")
     url = "data:image/png;base64," + base64.b64encode(PNG).decode()
-    assert sent(script) == [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is it?"}]
+    assert sent(script) == [
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "text", "text": "What is it?"},
+    ]
     picture = chat.questions.get_by_alt_text("dot.png")
     assert picture.evaluate("async (img) => (await img.decode(), img.naturalWidth)") == 1
     expect(chat.page.get_by_label("Attachments")).to_be_hidden()
@@ -84,7 +89,8 @@ def test_the_pages_of_a_pdf_become_pictures(chat: Driver, script: Script) -> Non
       const canvas = new OffscreenCanvas(img.naturalWidth, img.naturalHeight);
       const pen = canvas.getContext("2d");
       pen.drawImage(img, 0, 0);
-      const dark = pen.getImageData(0, 0, canvas.width, canvas.height).data.filter((value, at) => at % 4 === 0 && value < 99);
+      const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+      const dark = data.filter((value, at) => at % 4 === 0 && value < 99);
       return [canvas.width, canvas.height, dark.length > 1000];
     }"""
     assert chat.questions.locator("img").first.evaluate(size) == [1600, 1067, True]
@@ -103,12 +109,19 @@ def test_sound_video_and_text(chat: Driver, script: Script) -> None:
     chat.attach(
         {"name": "hello.wav", "mimeType": "audio/wav", "buffer": data},
         {"name": "clip.webm", "mimeType": "video/webm", "buffer": b"\x1aE\xdf\xa3"},
-        {"name": "notes.md", "mimeType": "text/markdown", "buffer": "Grüße\n```\ncode\n```".encode()},
+        {
+            "name": "notes.md",
+            "mimeType": "text/markdown",
+            "buffer": "Grüße\n```\ncode\n```".encode(),
+        },
     )
     expect(chat.page.locator(".chip")).to_have_count(3)
     chat.ask("All of it")
     audio, video, text, _ = sent(script)
-    assert audio == {"type": "input_audio", "input_audio": {"data": base64.b64encode(data).decode(), "format": "wav"}}
+    assert audio == {
+        "type": "input_audio",
+        "input_audio": {"data": base64.b64encode(data).decode(), "format": "wav"},
+    }
     assert video["video_url"]["url"].startswith("data:video/webm;base64,")
     assert text == {"type": "text", "text": "notes.md:\n````\nGrüße\n```\ncode\n```\n````"}
     expect(chat.questions.locator("audio")).to_have_attribute("aria-label", "hello.wav")
@@ -141,10 +154,16 @@ def test_another_model_is_checked_before_anything_is_sent(chat: Driver, script: 
 
 
 def test_files_of_no_use_are_refused(chat: Driver) -> None:
-    chat.attach({"name": "data.bin", "mimeType": "application/octet-stream", "buffer": bytes(range(256))})
-    expect(chat.notices.last).to_contain_text("data.bin (application/octet-stream) is neither a picture, sound, video, PDF nor text")
+    chat.attach(
+        {"name": "data.bin", "mimeType": "application/octet-stream", "buffer": bytes(range(256))}
+    )
+    expect(chat.notices.last).to_contain_text(
+        "data.bin (application/octet-stream) is neither a picture, sound, video, PDF nor text"
+    )
     chat.attach({"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"})
-    expect(chat.notices.last).to_contain_text("broken.png (image/png) is not a picture that this browser can read.")
+    expect(chat.notices.last).to_contain_text(
+        "broken.png (image/png) is not a picture that this browser can read."
+    )
     chat.attach({"name": "broken.pdf", "mimeType": "application/pdf", "buffer": b"not a PDF"})
     expect(chat.notices.last).to_contain_text("broken.pdf cannot be read as a PDF")
     expect(chat.page.locator(".chip")).to_have_count(0)
@@ -161,8 +180,20 @@ def test_more_than_the_server_takes_is_not_sent(chat: Driver, script: Script) ->
 
 
 def test_a_reduced_picture_is_said(chat: Driver, script: Script) -> None:
-    media = [{"kind": "image", "soft_tokens": 280, "original": [4000, 3000], "used": [896, 672], "reduced": True, "remark": ""}]
-    script.answer(say("A wall."), End(report={"media": media, "warnings": ["Drafting was stopped by an error."]}))
+    media = [
+        {
+            "kind": "image",
+            "soft_tokens": 280,
+            "original": [4000, 3000],
+            "used": [896, 672],
+            "reduced": True,
+            "remark": "",
+        }
+    ]
+    script.answer(
+        say("A wall."),
+        End(report={"media": media, "warnings": ["Drafting was stopped by an error."]}),
+    )
     chat.attach(png())
     reply = chat.ask("What?")
     expect(reply.locator(".note.warning")).to_have_text(

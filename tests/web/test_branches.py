@@ -29,7 +29,7 @@ def test_an_edited_message_is_a_branch_of_its_own(chat: Driver, script: Script) 
     script.answer(say("They do."))
     chat.ask("Really?")
     chat.button("Edit message", chat.questions.first).click()
-    field = chat.page.get_by_label("Edit message")
+    field = chat.field("Edit message")
     expect(field).to_have_value("About cats")
     field.fill("About dogs")
     script.answer(say("Dogs bark."))
@@ -46,17 +46,19 @@ def test_an_edited_message_is_a_branch_of_its_own(chat: Driver, script: Script) 
 def test_an_edit_can_be_given_up(chat: Driver, script: Script) -> None:
     chat.ask("Fine as it is")
     chat.button("Edit message").click()
-    chat.page.get_by_label("Edit message").fill("Changed")
+    chat.field("Edit message").fill("Changed")
     chat.page.keyboard.press("Escape")
     expect(chat.questions.locator(".bubble")).to_have_text("Fine as it is")
     assert len(script.bodies) == 1
 
 
-def test_the_users_own_version_of_an_answer_is_what_the_model_sees(chat: Driver, script: Script) -> None:
+def test_the_users_own_version_of_an_answer_is_what_the_model_sees(
+    chat: Driver, script: Script
+) -> None:
     script.answer(say("Wrong."))
     reply = chat.ask("Fact?")
     chat.button("Edit answer", reply).click()
-    chat.page.get_by_label("Edit answer").fill("Right")
+    chat.field("Edit answer").fill("Right")
     chat.button("Keep as a version").click()
     expect(chat.prose).to_have_text("Right")
     expect(chat.replies.last.locator(".branch-place")).to_have_text("2 / 2")

@@ -6,7 +6,9 @@ from playwright.sync_api import BrowserContext, expect
 
 
 def test_the_servers_words_are_shown(chat: Driver, script: Script) -> None:
-    words = "This request has 9000 tokens and the context of e4b is 8192. Shorten it, or start with --ctx 16384."
+    words = (
+        "This request has 9000 tokens; the context of e4b is 8192. Shorten it, or use --ctx 16384."
+    )
     script.answer(Refuse(400, words, "context_length_exceeded"))
     expect(chat.ask("Long").get_by_role("alert")).to_have_text(words)
     expect(chat.questions).to_contain_text("Long")
@@ -30,13 +32,20 @@ def test_a_server_that_is_gone(context: BrowserContext) -> None:
     chat = Driver(context.new_page(), server.address).open()
     server.stop()
     reply = chat.ask("Are you there?")
-    expect(reply.get_by_role("alert")).to_have_text("The server cannot be reached. Is gemma4 serve still running?")
+    expect(reply.get_by_role("alert")).to_have_text(
+        "The server cannot be reached. Is gemma4 serve still running?"
+    )
     expect(chat.questions).to_contain_text("Are you there?")
 
 
-def test_an_answer_that_is_no_stream(chat: Driver, script: Script) -> None:
-    chat.page.route("**/v1/chat/completions", lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"))
-    expect(chat.ask("Hi").get_by_role("alert")).to_have_text("The server answered 502: <html>Bad gateway</html>")
+def test_an_answer_that_is_no_stream(chat: Driver) -> None:
+    chat.page.route(
+        "**/v1/chat/completions",
+        lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"),
+    )
+    expect(chat.ask("Hi").get_by_role("alert")).to_have_text(
+        "The server answered 502: <html>Bad gateway</html>"
+    )
     chat.complaints.clear()  # the browser itself notes the 502
 
 
@@ -75,9 +84,13 @@ def test_a_server_without_models(chat: Driver, script: Script) -> None:
     expect(chat.box).to_have_value("Hi")
 
 
-def test_a_browser_that_keeps_nothing_says_so(context: BrowserContext, script: Script, address: str) -> None:
+def test_a_browser_that_keeps_nothing_says_so(
+    context: BrowserContext, script: Script, address: str
+) -> None:
     assert script.bodies == []
-    context.add_init_script("indexedDB.open = () => { throw new DOMException('Storage is switched off'); };")
+    context.add_init_script(
+        "indexedDB.open = () => { throw new DOMException('Storage is switched off'); };"
+    )
     chat = Driver(context.new_page(), address).open()
     expect(chat.notices.first).to_contain_text("Storage is switched off")
     script.answer(say("Still here."))

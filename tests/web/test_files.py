@@ -10,7 +10,11 @@ from page_server import POLICY, WEB
 
 VENDOR = WEB / "vendor"
 VERSIONS = json.loads((VENDOR / "VERSIONS.json").read_text())["packages"]
-OURS = sorted(path for path in WEB.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"} and VENDOR not in path.parents)
+OURS = sorted(
+    path
+    for path in WEB.rglob("*")
+    if path.suffix in {".js", ".css", ".html", ".svg"} and VENDOR not in path.parents
+)
 LONGEST = 400
 MOST_BYTES = 4_000_000
 
@@ -21,7 +25,9 @@ def name_of(path: Path) -> str:
 
 def test_what_others_wrote_is_what_it_says_it_is() -> None:
     listed = {name: digest for package in VERSIONS for name, digest in package["files"].items()}
-    found = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()} - {"VERSIONS.json"}
+    found = {
+        path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()
+    } - {"VERSIONS.json"}
     assert found == set(listed)
     for name, digest in listed.items():
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest, name
@@ -45,7 +51,16 @@ def test_a_file_of_ours(path: Path) -> None:
     assert len(text.splitlines()) <= LONGEST
     hosts = re.findall(r"https?://[^\s\"'`)]+", text)
     assert set(hosts) <= {"http://www.w3.org/2000/svg"}
-    for mark in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "TODO", "style="):
+    for mark in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "TODO",
+        "style=",
+    ):
         assert mark not in text, f"{name_of(path)} has {mark}"
     if path.suffix == ".html":
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=", text)
@@ -63,7 +78,9 @@ def test_every_module_is_used_and_there() -> None:
             if target not in wanted and VENDOR not in target.parents:
                 wanted.add(target)
                 queue.append(target)
-    unused = {path for path in OURS if path.suffix in {".js", ".css"}} - {path.resolve() for path in wanted}
+    unused = {path for path in OURS if path.suffix in {".js", ".css"}} - {
+        path.resolve() for path in wanted
+    }
     assert unused == set()
 
 

@@ -34,11 +34,19 @@ def test_markdown(chat: Driver, script: Script) -> None:
     script.answer(say(TEXT, 11))
     text = chat.ask("Show").locator(".answer-body")
     expect(text.get_by_role("heading", name="A heading")).to_be_visible()
-    for tag, words in {"strong": "bold", "em": "slanted", "del": "struck", "p > code": "code", "sub": "2"}.items():
+    for tag, words in {
+        "strong": "bold",
+        "em": "slanted",
+        "del": "struck",
+        "p > code": "code",
+        "sub": "2",
+    }.items():
         expect(text.locator(tag)).to_have_text(words)
     expect(text).to_contain_text("H2O & ©.")
     expect(text.locator("ol > li > ul > li")).to_have_text("nested")
-    assert text.locator("input[type=checkbox]").evaluate_all("all => all.map((one) => one.checked)") == [True, False]
+    assert text.locator("input[type=checkbox]").evaluate_all(
+        "all => all.map((one) => one.checked)"
+    ) == [True, False]
     expect(text.locator("blockquote")).to_have_text("quoted")
     expect(text.locator("td.align-right")).to_have_text("2")
 
@@ -47,8 +55,14 @@ def test_links_open_elsewhere_and_pictures_are_links(chat: Driver, script: Scrip
     script.answer(say(TEXT))
     text = chat.ask("Show").locator(".answer-body")
     link = text.get_by_role("link", name="link", exact=True)
-    assert link.evaluate("a => [a.href, a.target, a.rel]") == ["https://example.org/a", "_blank", "noopener noreferrer nofollow"]
-    expect(text.get_by_role("link", name="a cat")).to_have_attribute("href", "https://elsewhere.example/cat.png")
+    assert link.evaluate("a => [a.href, a.target, a.rel]") == [
+        "https://example.org/a",
+        "_blank",
+        "noopener noreferrer nofollow",
+    ]
+    expect(text.get_by_role("link", name="a cat")).to_have_attribute(
+        "href", "https://elsewhere.example/cat.png"
+    )
     expect(text.locator("img")).to_have_count(0)
 
 
@@ -86,14 +100,18 @@ def test_formulas(chat: Driver, script: Script) -> None:
     expect(text.locator(".formula.display .katex-display")).to_have_count(2)
     expect(text).to_contain_text("It costs $5 or $6, not $z$.")
     expect(text.locator(".unreadable")).to_have_text(r"\frac{1")
-    assert text.locator(".katex").first.evaluate("node => getComputedStyle(node).fontFamily").startswith("KaTeX_Main")
+    assert (
+        text.locator(".katex")
+        .first.evaluate("node => getComputedStyle(node).fontFamily")
+        .startswith("KaTeX_Main")
+    )
 
 
 HOSTILE = {
     "script": "<script>window.hacked = 1</script>",
     "onerror": "<img src=x onerror='window.hacked = 1'>",
     "far picture": "![](https://evil.example/p.png) <img src='https://evil.example/q.png'>",
-    "javascript link": "[press](javascript:window.hacked=1) [press](JaVaScRiPt:window.hacked=1) <javascript:window.hacked=1>",
+    "javascript link": "[a](javascript:window.hacked=1) [b](JaVaScRiPt:hacked=1) <javascript:hacked=1>",
     "data link": "[press](data:text/html,<script>window.hacked=1</script>)",
     "svg": "<svg onload='window.hacked = 1'><image href='https://evil.example/s.png'/></svg>",
     "svg picture": "![x](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9ImFsZXJ0KDEpIi8+)",
@@ -103,17 +121,18 @@ HOSTILE = {
     "iframe": "<iframe src='https://evil.example' srcdoc='<script>parent.hacked=1</script>'></iframe>",
     "base": "<base href='https://evil.example/'><link rel=stylesheet href='https://evil.example/a.css'>",
     "in code": "```html\n<img src=x onerror='window.hacked=1'>\n```",
-    "language": "```\"><img/src=x/onerror=window.hacked=1>\nx\n```",
-    "formula": r"$\href{javascript:window.hacked=1}{x} \includegraphics{https://evil.example/f.png} \htmlStyle{position:fixed}{y}$",
+    "language": '```"><img/src=x/onerror=window.hacked=1>\nx\n```',
+    "formula": r"$\href{javascript:window.hacked=1}{x}$ $\includegraphics{https://evil.example/f.png}$ "
+    r"$\htmlStyle{position:fixed}{y}$",
     "table": "| <img src=x onerror=window.hacked=1> |\n|---|\n| <svg onload=window.hacked=1> |",
-    "title": "[a](https://ok.example \"'><script>window.hacked=1</script>\")",
+    "title": '[a](https://ok.example "\'><script>window.hacked=1</script>")',
     "entity": "&lt;img src=x onerror=window.hacked=1&gt; &#60;script&#62;window.hacked=1&#60;/script&#62;",
 }
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_text_runs_and_loads_nothing(chat: Driver, script: Script, kind: str) -> None:
-    """The fixture also fails for a request to another host, and for anything that the page's policy had to stop."""
+    """The fixture also fails for a request to another host, and for what the page's policy had to stop."""
     before = chat.page.locator("*").count()
     script.answer(say(f"{HOSTILE[kind]}\n\nafter", 13))
     reply = chat.ask("Attack")
@@ -121,7 +140,10 @@ def test_hostile_text_runs_and_loads_nothing(chat: Driver, script: Script, kind:
     text = reply.locator(".answer-body")
     for link in text.locator("a").all():
         link.evaluate("a => a.href.startsWith('javascript:') && a.click()")
-    forbidden = "script, iframe, form, style, meta, base, link, object, embed, img, svg:not(.icon, .katex svg), [onerror], [onload], [style*=fixed]"
+    forbidden = (
+        "script, iframe, form, style, meta, base, link, object, embed, img, svg:not(.icon, .katex svg), "
+        "[onerror], [onload], [style*=fixed]"
+    )
     expect(text.locator(forbidden)).to_have_count(0)
     assert text.locator("a").evaluate_all("all => all.every((a) => /^https?:/.test(a.href))")
     assert chat.page.evaluate("window.hacked") is None

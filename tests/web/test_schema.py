@@ -46,7 +46,9 @@ def test_a_fault_is_seen_while_the_answer_comes(chat: Driver, script: Script) ->
     chat.send("Who?")
     verdict = chat.replies.last.locator(".verdict")
     expect(verdict).to_contain_text("Not valid against the schema")
-    expect(verdict.get_by_role("listitem")).to_have_text(['/name: Instance type "number" is invalid. Expected "string".'])
+    expect(verdict.get_by_role("listitem")).to_have_text(
+        ['/name: Instance type "number" is invalid. Expected "string".']
+    )
     script.go()
     chat.settled()
 
@@ -55,7 +57,9 @@ def test_what_is_missing_is_said_at_the_end(chat: Driver, script: Script) -> Non
     with_schema(chat)
     script.answer(say('{"name": "Ada"}'))
     reply = chat.ask("Who?")
-    expect(reply.locator(".verdict")).to_contain_text('Instance does not have required property "age"')
+    expect(reply.locator(".verdict")).to_contain_text(
+        'Instance does not have required property "age"'
+    )
     script.answer(say('{"name": "Ada", "a'))
     reply = chat.ask("Again?")
     expect(reply.locator(".verdict")).to_contain_text("Not complete JSON")
@@ -64,7 +68,11 @@ def test_what_is_missing_is_said_at_the_end(chat: Driver, script: Script) -> Non
 def test_a_faulty_schema_is_not_used(chat: Driver, script: Script) -> None:
     panel = with_schema(chat)
     field = panel.get_by_label("JSON schema", exact=True)
-    for text, words in {"{": "Not JSON", "[]": "A schema is an object", '{"$ref": "#/none"}': "Unresolved $ref"}.items():
+    for text, words in {
+        "{": "Not JSON",
+        "[]": "A schema is an object",
+        '{"$ref": "#/none"}': "Unresolved $ref",
+    }.items():
         field.fill(text)
         expect(panel.locator(".schema-state")).to_contain_text(words)
     script.answer(say("{}"))

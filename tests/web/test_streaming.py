@@ -69,7 +69,9 @@ def test_figures_of_an_answer(chat: Driver, script: Script) -> None:
     expect(reply.locator(".figures")).to_contain_text("first after")
     expect(reply.locator(".figures")).to_contain_text("4 tokens")
     gauge = chat.page.locator(".gauge")
-    expect(gauge).to_have_attribute("aria-label", "4,004 of 8,192 tokens of context used: 4,000 read, 4 written")
+    expect(gauge).to_have_attribute(
+        "aria-label", "4,004 of 8,192 tokens of context used: 4,000 read, 4 written"
+    )
     chat.button("What was done", reply).click()
     facts = chat.page.get_by_role("dialog", name="What was done")
     expect(facts).to_contain_text("temperature 0.7, seed 42")
@@ -88,7 +90,9 @@ def test_speed_is_estimated_while_an_answer_comes(chat: Driver, script: Script) 
 
 
 def test_the_view_follows_unless_the_reader_scrolls_up(chat: Driver, script: Script) -> None:
-    script.answer(say("\n\n".join(f"Paragraph {n}." for n in range(60))), Wait(), say("\n\nThe end."))
+    script.answer(
+        say("\n\n".join(f"Paragraph {n}." for n in range(60))), Wait(), say("\n\nThe end.")
+    )
     chat.send("Long")
     expect(chat.prose).to_contain_text("Paragraph 59.")
     at = chat.page.locator("#thread")

@@ -18,10 +18,12 @@ def tools(chat: Driver, script: Script) -> Driver:
     return chat.reload()
 
 
-def test_a_call_waits_for_permission_and_its_result_goes_back(tools: Driver, script: Script) -> None:
+def test_a_call_waits_for_permission_and_its_result_goes_back(
+    tools: Driver, script: Script
+) -> None:
     script.answer(think("I need the weather."), call("weather", {"city": "Oslo", "days": 2}))
-    reply = tools.ask("Umbrella?")
-    card = reply.get_by_role("region", name="Tool weather")
+    tools.ask("Umbrella?")
+    card = tools.page.get_by_role("region", name="Tool weather")
     expect(card.locator("dl")).to_have_text("cityOslodays2")
     expect(card).to_contain_text("Waiting for your permission")
     assert script.calls == []
@@ -33,8 +35,16 @@ def test_a_call_waits_for_permission_and_its_result_goes_back(tools: Driver, scr
     _question, answer, result = script.bodies[1]["messages"]
     assert answer["reasoning_content"] == "I need the weather."
     assert answer["tool_calls"][0]["function"]["name"] == "weather"
-    assert json.loads(answer["tool_calls"][0]["function"]["arguments"]) == {"city": "Oslo", "days": 2}
-    assert result == {"role": "tool", "tool_call_id": "call_0", "name": "weather", "content": "Rain, 7 °C"}
+    assert json.loads(answer["tool_calls"][0]["function"]["arguments"]) == {
+        "city": "Oslo",
+        "days": 2,
+    }
+    assert result == {
+        "role": "tool",
+        "tool_call_id": "call_0",
+        "name": "weather",
+        "content": "Rain, 7 °C",
+    }
     card.get_by_text("Result", exact=True).click()
     expect(card.locator(".tool-text pre")).to_have_text("Rain, 7 °C")
     expect(card).to_contain_text("Done in")
@@ -48,13 +58,13 @@ def test_a_denied_call_is_told_to_the_model(tools: Driver, script: Script) -> No
     expect(tools.prose).to_have_text("Then I do not know.")
     assert script.calls == []
     assert script.bodies[1]["messages"][-1]["content"] == "The user did not allow this call."
-    expect(reply.page.locator(".tool")).to_contain_text("Not allowed")
+    expect(tools.page.locator(".tool")).to_contain_text("Not allowed")
 
 
 def test_several_calls_go_back_together(tools: Driver, script: Script) -> None:
     script.answer(call("weather", {"city": "Oslo"}), call("clock", {}, index=1))
-    reply = tools.ask("Both")
-    cards = reply.locator(".tool")
+    tools.ask("Both")
+    cards = tools.page.locator(".tool")
     expect(cards.nth(1)).to_contain_text("No arguments")
     tools.button("Allow", cards.nth(1)).click()
     expect(cards.nth(1)).to_contain_text("Done")
@@ -62,10 +72,15 @@ def test_several_calls_go_back_together(tools: Driver, script: Script) -> None:
     script.answer(say("Both known."))
     tools.button("Allow", cards.nth(0)).click()
     expect(tools.prose).to_have_text("Both known.")
-    assert [message["content"] for message in script.bodies[1]["messages"][-2:]] == ["Rain, 7 °C", "12:00"]
+    assert [message["content"] for message in script.bodies[1]["messages"][-2:]] == [
+        "Rain, 7 °C",
+        "12:00",
+    ]
 
 
-def test_always_allow_runs_the_next_calls_and_can_be_taken_back(tools: Driver, script: Script) -> None:
+def test_always_allow_runs_the_next_calls_and_can_be_taken_back(
+    tools: Driver, script: Script
+) -> None:
     script.answer(call("clock", {}))
     script.answer(call("clock", {}))
     script.answer(say("Noon."))
@@ -88,7 +103,9 @@ def test_a_tool_that_fails_says_why(tools: Driver, script: Script) -> None:
     script.answer(say("No idea."))
     tools.button("Allow", reply).click()
     expect(tools.prose).to_have_text("No idea.")
-    expect(tools.page.locator(".tool.failed .tool-text pre")).to_have_text("The tool failed: The clock is broken.")
+    expect(tools.page.locator(".tool.failed .tool-text pre")).to_have_text(
+        "The tool failed: The clock is broken."
+    )
     assert script.bodies[1]["messages"][-1]["content"] == "The tool failed: The clock is broken."
     tools.complaints.clear()  # the browser itself notes the 500
 
@@ -113,11 +130,32 @@ def test_a_waiting_call_survives_a_reload(tools: Driver, script: Script) -> None
     expect(tools.prose).to_have_text("Noon.")
 
 
-def test_a_call_nobody_answered_does_not_block_the_next_question(tools: Driver, script: Script) -> None:
+def test_a_tool_can_be_stopped(tools: Driver, script: Script) -> None:
+    tools.page.route("**/tools/call", lambda _route: None)  # the tool never answers
+    script.answer(call("clock", {}))
+    tools.ask("Time?")
+    tools.button("Allow").click()
+    card = tools.page.locator(".tool")
+    expect(card).to_contain_text("Running")
+    tools.button("Stop").click()
+    expect(card).to_contain_text("The user stopped this tool.")
+    assert len(script.bodies) == 1, "nobody asked the model to go on"
+    tools.ask("Without it, then")
+    assert script.bodies[1]["messages"][2]["content"] == "The user stopped this tool."
+
+
+def test_a_call_nobody_answered_does_not_block_the_next_question(
+    tools: Driver, script: Script
+) -> None:
     script.answer(call("clock", {}))
     tools.ask("Time?")
     tools.ask("Never mind")
-    assert [message["role"] for message in script.bodies[1]["messages"]] == ["user", "assistant", "tool", "user"]
+    assert [message["role"] for message in script.bodies[1]["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "user",
+    ]
     assert "without answering" in script.bodies[1]["messages"][2]["content"]
     assert "reasoning_content" not in script.bodies[1]["messages"][1]
 

@@ -83,6 +83,7 @@ chat.addEventListener("path", () => {
   // A conversation has an address from its first message on.
   if (!chat.tree.empty && location.hash.slice(1) !== chat.tree.id) history.replaceState(null, "", `#${chat.tree.id}`);
 });
+window.addEventListener("focus", () => catalog.refresh()); // models may have been loaded or dropped meanwhile
 store.addEventListener("elsewhere", ({ detail }) => chat.changedElsewhere(detail.id));
 
 await catalog.refresh();

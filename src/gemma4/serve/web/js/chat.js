@@ -5,11 +5,17 @@
 import { emptyAnswer } from "./answer.js";
 import { requestBody } from "./request.js";
 import { Run } from "./run.js";
+import { Tabs } from "./tabs.js";
 import { declared, deny, runCall, settled } from "./toolbox.js";
 import { newSettings, Tree } from "./tree.js";
 import { firstLine } from "./words.js";
 
-const STALE = 5000; // an answer that has not grown for so long, and that nobody here writes, was interrupted
+const underWay = (call) => call.state === "running" || call.state === "allowed";
+
+function stoppable() {
+  const controller = new AbortController();
+  return { signal: controller.signal, stop: () => controller.abort() };
+}
 
 export class Chat extends EventTarget {
   constructor({ server, store, catalog, defaults }) {
@@ -18,12 +24,15 @@ export class Chat extends EventTarget {
     this.runs = new Map();
     this.trees = new Map(); // as this tab has them: an answer may grow while another conversation is open
     this.tree = null;
+    this.tabs = new Tabs((id) => this.runs.has(id));
   }
 
   // ── which conversation ────────────────────────────────────────────────────────────────────────
 
   fresh() {
-    const model = this.defaults.model ?? this.catalog.models[0]?.id ?? null;
+    const { models } = this.catalog;
+    const wanted = this.defaults.model;
+    const model = wanted && (!models.length || this.catalog.model(wanted)) ? wanted : (models[0]?.id ?? null);
     this.show(Tree.fresh(model, { ...newSettings(), ...this.defaults.settings }));
   }
 
@@ -58,16 +67,21 @@ export class Chat extends EventTarget {
   show(tree) {
     this.tree = tree;
     this.trees.set(tree.id, tree);
-    for (const node of tree.nodes.values()) this.endIfInterrupted(node);
+    this.endInterrupted(tree);
     this.catalog.learn(tree.record.model);
     this.tell("open");
   }
 
-  endIfInterrupted(node) {
-    if (node.state !== "streaming" || this.runs.has(node.conversation)) return;
-    if (Date.now() - (node.saved ?? node.created) < STALE) return;
-    node.state = "done";
-    node.finish ??= "interrupted";
+  /** An answer that was being written, or a tool that ran, and that no tab works on now, was interrupted. */
+  async endInterrupted(tree) {
+    const open = [...tree.nodes.values()].filter((node) => node.state === "streaming" || node.calls?.some(underWay));
+    if (!open.length || this.runs.has(tree.id) || (await this.tabs.writtenElsewhere(tree.id))) return;
+    for (const node of open) {
+      node.state = "done";
+      node.finish ??= "interrupted";
+      for (const call of node.calls.filter(underWay)) call.state = "waiting";
+    }
+    if (this.tree === tree) this.tell("path");
   }
 
   setModel(id) {
@@ -95,19 +109,19 @@ export class Chat extends EventTarget {
   }
 
   async send(text, attachments = []) {
-    await this.ask(this.tree, await this.addQuestion(this.tree.record.head, text, attachments));
+    await this.ask(this.tree, this.addQuestion(this.tree.record.head, text, attachments));
   }
 
   /** Another version of a question, beside it. */
   async edit(node, text) {
-    await this.ask(this.tree, await this.addQuestion(node.parent, text, node.attachments ?? []));
+    await this.ask(this.tree, this.addQuestion(node.parent, text, node.attachments ?? []));
   }
 
-  async addQuestion(parent, text, attachments) {
+  addQuestion(parent, text, attachments) {
     const { tree } = this;
     const node = tree.add({ role: "user", parent, text, attachments });
     tree.record.title ||= firstLine(text) || attachments[0]?.name || "Untitled";
-    await this.keep(tree, [node]);
+    this.keep(tree, [node]);
     return node;
   }
 
@@ -117,7 +131,7 @@ export class Chat extends EventTarget {
     const parent = tree.nodes.get(node.parent);
     if (!node.content && !node.thought && !node.calls.length) {
       tree.nodes.delete(node.id);
-      await this.trying(this.store.removeNode(node));
+      this.trying(this.store.removeNode(node));
     }
     await this.ask(tree, parent);
   }
@@ -146,7 +160,7 @@ export class Chat extends EventTarget {
   async ask(tree, parent) {
     const node = tree.add(emptyAnswer({ parent: parent.id, model: tree.record.model, asked: tree.settings.format }));
     if (tree.settings.format === "schema") node.schema = tree.settings.schema;
-    await this.keep(tree, [node]);
+    this.keep(tree, [node]);
     await this.answer(tree, node, false);
   }
 
@@ -160,6 +174,7 @@ export class Chat extends EventTarget {
     this.tell("run");
     await run.go(() => this.body(tree, node, goOn));
     this.runs.delete(tree.id);
+    if (this.catalog.model(node.model)?.loaded === false) this.catalog.refresh();
     await this.keep(tree, [node]);
     this.tell("run");
     if (node.calls.length) await this.proceed(tree, node);
@@ -184,19 +199,30 @@ export class Chat extends EventTarget {
     await this.proceed(tree, node);
   }
 
-  /** Run what is allowed; when every call has a result, the model goes on. */
+  /** Run what is allowed; when every call has a result, and nobody stopped it, the model goes on. */
   async proceed(tree, node) {
-    for (const call of node.calls) {
-      const known = tree.settings.toolsAllowed.includes(call.name);
-      if (call.state === "allowed" || (call.state === "waiting" && known)) {
-        const running = runCall(this.server, call);
-        this.tell("node", node);
-        await running;
-      }
-    }
+    const always = (call) => call.state === "waiting" && tree.settings.toolsAllowed.includes(call.name);
+    const wanted = node.calls.filter((call) => call.state === "allowed" || always(call));
+    const stopped = wanted.length > 0 && (await this.runCalls(tree, node, wanted));
     await this.trying(this.store.update(tree.id, {}, [node]));
     this.tell("node", node);
-    if (settled(node) && !tree.children(node.id).length) await this.ask(tree, node);
+    if (!stopped && settled(node) && !tree.children(node.id).length) await this.ask(tree, node);
+  }
+
+  /** One after the other; true when the user stopped them. */
+  async runCalls(tree, node, calls) {
+    const { signal, stop } = stoppable();
+    const run = { node, started: performance.now(), elapsed: node.totalMs ?? 0, stop };
+    this.runs.set(tree.id, run);
+    this.tell("run");
+    for (const call of calls) {
+      const running = runCall(this.server, call, signal);
+      this.tell("node", node);
+      await running;
+    }
+    if (this.runs.get(tree.id) === run) this.runs.delete(tree.id);
+    this.tell("run");
+    return signal.aborted;
   }
 
   // ── keeping ───────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
 // Conversations as files: JSON that comes back whole, and Markdown for people.
 
 import { dataUrl } from "./attachments.js";
-import { newId } from "./tree.js";
+import { emptyAnswer } from "./answer.js";
+import { newId, newSettings } from "./tree.js";
 
 const FORMAT = "gemma4.conversations";
 const VERSION = 1;
@@ -49,9 +50,9 @@ function renamed({ record, nodes } = {}, index) {
   const ids = new Map(nodes.map((node) => [node.id, newId()]));
   const conversation = newId();
   return {
-    record: { ...record, id: conversation, head: ids.get(record.head) ?? null },
+    record: { ...record, id: conversation, head: ids.get(record.head) ?? null, settings: trusted(record.settings) },
     nodes: nodes.map((node) => ({
-      ...node,
+      ...(node.role === "user" ? node : ended(node)),
       id: ids.get(node.id),
       conversation,
       parent: ids.get(node.parent) ?? null,
@@ -65,15 +66,30 @@ const isMessage = (node) =>
   ((node.role === "user" && typeof node.text === "string") ||
     (node.role === "assistant" && typeof node.content === "string" && Array.isArray(node.calls)));
 
-const withBytes = ({ blob, pages, ...rest }) => ({
-  ...rest,
-  ...(blob && { blob: fromDataUrl(blob) }),
-  ...(pages && { pages: pages.map(fromDataUrl) }),
+// A file may come from anywhere: no tool of it runs before the user allows it here.
+const trusted = (settings) => ({ ...newSettings(), ...settings, toolsAllowed: [] });
+
+const ended = (node) => ({
+  ...emptyAnswer({}),
+  ...node,
+  state: "done",
+  calls: node.calls.map((call) => (call.result === null ? { ...call, state: "waiting" } : call)),
 });
 
-function fromDataUrl(url) {
+const PICTURE = /^image\/(png|jpeg|webp|gif|bmp)$/;
+const TYPES = { image: PICTURE, pdf: PICTURE, audio: /^audio\//, video: /^video\// };
+
+function withBytes({ blob, pages, ...rest }) {
+  const type = TYPES[rest.kind];
+  const whole = rest.kind === "text" ? typeof rest.text === "string" : rest.kind === "pdf" ? Array.isArray(pages) : blob;
+  if (!whole) throw new Error("An attachment of this file is damaged.");
+  const read = (url) => fromDataUrl(url, type);
+  return { ...rest, ...(blob && { blob: read(blob) }), ...(pages && { pages: pages.map(read) }) };
+}
+
+function fromDataUrl(url, wanted) {
   const [, type, data] = /^data:([^,]*?);base64,(.*)$/s.exec(url) ?? [];
-  if (data === undefined) throw new Error("An attachment of this file is damaged.");
+  if (data === undefined || !wanted?.test(type.split(";")[0])) throw new Error("An attachment of this file is damaged.");
   return new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type });
 }
 

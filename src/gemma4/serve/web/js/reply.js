@@ -52,6 +52,7 @@ export class Reply {
     this.verdict.update();
     this.showCalls();
     this.showNotes();
+    this.node.classList.toggle("step", message.calls.length > 0);
     fill(this.actions, replyActions(this));
   }
 

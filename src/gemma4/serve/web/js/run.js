@@ -16,7 +16,7 @@ export class Run {
     Object.assign(this, { server, node, changed, keep });
     this.controller = new AbortController();
     this.started = performance.now();
-    this.kept = this.started;
+    this.timer = null;
   }
 
   get elapsed() {
@@ -40,6 +40,7 @@ export class Run {
     } catch (error) {
       this.fail(error);
     }
+    clearTimeout(this.timer);
     closeThought(node, this.elapsed);
     node.totalMs = this.elapsed;
     node.state = "done";
@@ -50,10 +51,10 @@ export class Run {
   take(chunk) {
     addChunk(this.node, chunk, this.elapsed);
     this.changed(this.node);
-    if (performance.now() - this.kept < KEEP_EVERY) return;
-    this.kept = performance.now();
-    this.node.saved = Date.now();
-    this.keep(this.node);
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      this.keep(this.node);
+    }, KEEP_EVERY);
   }
 
   fail(error) {

@@ -12,7 +12,7 @@ const FIELDS = [
   { name: "repetition_penalty", label: "Repetition penalty", min: 0.5, max: 2, step: 0.01 },
 ];
 const NUMBERS = [
-  { name: "max_tokens", label: "Longest answer", hint: "in tokens; the server's limit", min: 1, step: 1 },
+  { name: "max_tokens", label: "Longest answer", hint: "no limit of yours", min: 1, step: 1 },
   { name: "seed", label: "Seed", hint: "drawn anew each time", min: 0, step: 1 },
 ];
 
@@ -98,5 +98,5 @@ const thinking = (chat) =>
 function budget(chat, budgets) {
   const options = [["", "Default"], ...budgets.map((tokens) => [String(tokens), `${tokens} tokens`])];
   const chosen = String(chat.tree.settings.values.image_budget ?? "");
-  return choice("set-image_budget", "Tokens for a picture", options, chosen, (value) => set(chat, "image_budget", value ? Number(value) : null));
+  return choice("set-image_budget", "Picture detail", options, chosen, (value) => set(chat, "image_budget", value ? Number(value) : null));
 }

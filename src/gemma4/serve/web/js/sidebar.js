@@ -51,6 +51,10 @@ export class Sidebar {
   }
 
   show(records, words) {
+    // Made anew only when something can be seen of it: a menu that is open, and the focus, stay.
+    const sign = JSON.stringify([words, records.map((record) => [record.id, record.title, age(record.updated), this.isOpen(record), this.isRunning(record)])]);
+    if (sign === this.sign) return;
+    this.sign = sign;
     const groups = new Map();
     for (const record of records) {
       const name = age(record.updated);
@@ -63,13 +67,16 @@ export class Sidebar {
     fill(this.list, lists.length ? lists : element("p", { class: "none" }, none));
   }
 
+  isOpen = (record) => this.chat.tree?.id === record.id;
+
+  isRunning = (record) => this.chat.runs.has(record.id);
+
   entry(record) {
-    const current = this.chat.tree?.id === record.id;
-    const running = this.chat.runs.has(record.id);
+    const current = this.isOpen(record);
     const open = element(
       "button",
       { type: "button", class: "conversation", "aria-current": current ? "true" : null, title: record.title, onclick: () => this.go.open(record.id) },
-      running && element("span", { class: "pulse", role: "img", "aria-label": "Answering" }),
+      this.isRunning(record) && element("span", { class: "pulse", role: "img", "aria-label": "Answering" }),
       element("span", { class: "title" }, record.title),
     );
     const more = iconButton("more", `More about ${record.title}`, () => {}, { class: "small", title: "More" });

@@ -17,7 +17,7 @@ const finished = (transaction) =>
     transaction.onerror = () => reject(transaction.error);
   });
 
-function open() {
+async function open() {
   const request = indexedDB.open(NAME, VERSION);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("conversations", { keyPath: "id" });
@@ -30,6 +30,7 @@ export class Store extends EventTarget {
   constructor() {
     super();
     this.database = open();
+    this.database.catch(() => {}); // whoever wants to read or write hears of it
     this.channel = new BroadcastChannel(NAME);
     this.channel.onmessage = ({ data }) => this.dispatchEvent(new CustomEvent("elsewhere", { detail: data }));
   }

@@ -20,6 +20,7 @@ export class Thread {
     chat.addEventListener("path", () => this.showPath());
     chat.addEventListener("run", () => this.runChanged());
     chat.addEventListener("node", ({ detail }) => this.want(detail));
+    chat.addEventListener("settings", () => chat.tree.empty && this.updateAll()); // the welcome names the model
     chat.catalog.addEventListener("change", () => this.chat.tree && this.updateAll());
   }
 

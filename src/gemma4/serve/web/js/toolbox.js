@@ -23,7 +23,7 @@ export async function runCall(server, call, signal) {
     call.state = "done";
   } catch (error) {
     call.state = "failed";
-    call.result = `The tool failed: ${error.message}`;
+    call.result = error.kind === "aborted" ? "The user stopped this tool." : `The tool failed: ${error.message}`;
   }
   call.ms = performance.now() - started;
 }
