@@ -166,7 +166,7 @@ class PageServer:
         self.script = Script()
         self.address = ""
         config = uvicorn.Config(
-            _app(self),
+            Guarded(self, _app(self)),
             host="127.0.0.1",
             port=0,
             log_level="error",
@@ -192,24 +192,43 @@ class PageServer:
         self._thread.join(5)
 
 
-def _app(server: PageServer) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+class Guarded:
+    """Around the application: notes each address, asks for the key, adds the policy."""
 
-    @app.middleware("http")
-    async def guard(request: Request, proceed: Any) -> Response:
-        script = server.script
-        script.paths.append(request.url.path)
-        public = request.url.path == "/" or request.url.path.startswith("/web/")
+    def __init__(self, server: PageServer, app: FastAPI) -> None:
+        self._server = server
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request, or the server's life span."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        script, path = self._server.script, scope["path"]
+        script.paths.append(path)
+        headers = dict(scope["headers"])
+        public = path == "/" or path.startswith("/web/")
         if (
             script.key
             and not public
-            and request.headers.get("authorization") != f"Bearer {script.key}"
+            and headers.get(b"authorization") != f"Bearer {script.key}".encode()
         ):
-            return _error(Refuse(401, "A valid API key is needed.", "invalid_api_key"))
-        response: Response = await proceed(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+            refusal = _error(Refuse(401, "A valid API key is needed.", "invalid_api_key"))
+            return await refusal(scope, receive, send)
+
+        async def send_with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                policy = [
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+                message = {**message, "headers": [*message["headers"], *policy]}
+            await send(message)
+
+        return await self._app(scope, receive, send_with_policy)
+
+
+def _app(server: PageServer) -> FastAPI:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/")
     async def page() -> FileResponse:

@@ -1,6 +1,5 @@
 """Markdown, code and formulas become what they mean; hostile text stays text."""
 
-import pytest
 from page_driver import Driver
 from page_server import Script, call, say, think
 from playwright.sync_api import expect
@@ -130,25 +129,25 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_text_runs_and_loads_nothing(chat: Driver, script: Script, kind: str) -> None:
+FORBIDDEN = (
+    "script, iframe, form, style, meta, base, link, object, embed, img, svg:not(.icon, .katex svg), "
+    "[onerror], [onload], [style*=fixed]"
+)
+
+
+def test_hostile_text_runs_and_loads_nothing(chat: Driver, script: Script) -> None:
     """The fixture also fails for a request to another host, and for what the page's policy had to stop."""
-    before = chat.page.locator("*").count()
-    script.answer(say(f"{HOSTILE[kind]}\n\nafter", 13))
-    reply = chat.ask("Attack")
-    expect(reply).to_contain_text("after")
-    text = reply.locator(".answer-body")
-    for link in text.locator("a").all():
-        link.evaluate("a => a.href.startsWith('javascript:') && a.click()")
-    forbidden = (
-        "script, iframe, form, style, meta, base, link, object, embed, img, svg:not(.icon, .katex svg), "
-        "[onerror], [onload], [style*=fixed]"
-    )
-    expect(text.locator(forbidden)).to_have_count(0)
-    assert text.locator("a").evaluate_all("all => all.every((a) => /^https?:/.test(a.href))")
-    assert chat.page.evaluate("window.hacked") is None
-    assert chat.page.url.startswith(chat.address)
-    assert chat.page.locator("*").count() > before
+    for kind, attack in HOSTILE.items():
+        script.answer(say(f"{attack}\n\nafter", 13))
+        reply = chat.ask(kind)
+        expect(reply).to_contain_text("after")
+        text = reply.locator(".answer-body")
+        assert text.locator(FORBIDDEN).count() == 0, kind
+        hrefs = text.locator("a").evaluate_all("all => all.map((link) => link.href)")
+        assert all(href.startswith("https:") for href in hrefs), (kind, hrefs)
+        assert chat.page.evaluate("window.hacked") is None, kind
+        assert chat.page.url.startswith(chat.address), kind
+    chat.page.wait_for_timeout(300)  # what was to load late would have asked by now
 
 
 def test_hostile_thoughts_titles_and_calls_are_text_too(chat: Driver, script: Script) -> None:

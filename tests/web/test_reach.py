@@ -188,22 +188,23 @@ def test_words_stand_out_from_their_ground(chat: Driver, script: Script, theme: 
     ] == []  # WCAG AA for small text
 
 
-@pytest.mark.parametrize("width", [390, 320, 768, 1024])
-def test_no_width_scrolls_sideways(
-    browser: Browser, script: Script, address: str, width: int
-) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 844}, has_touch=True)
+SIDEWAYS = """() => [document.documentElement, document.body, ...document.querySelectorAll("#thread, .stage")]
+  .filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.id || node.localName)"""
+
+
+def test_no_width_scrolls_sideways(browser: Browser, script: Script, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     chat = Driver(context.new_page(), address).open()
     full_conversation(chat, script)
-    wide = """() => [document.documentElement, document.body, ...document.querySelectorAll("#thread, .stage")]
-      .filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.id || node.localName)"""
-    assert chat.page.evaluate(wide) == []
-    box = chat.box.bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
-    chat.settings()
-    assert chat.page.evaluate(wide) == []
+    for width in (390, 320, 768, 1024):
+        chat.page.set_viewport_size({"width": width, "height": 844})
+        assert chat.page.evaluate(SIDEWAYS) == [], width
+        box = chat.box.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+        chat.settings()
+        assert chat.page.evaluate(SIDEWAYS) == [], width
+        chat.button("Close settings").click()
     context.close()
 
 
