@@ -71,7 +71,8 @@ function addCall(node, delta) {
 
 /** Tokens per second: the server's measure, or while streaming an estimate from the pieces that came. */
 export function speed(node, elapsed) {
-  if (node.timings?.predicted_per_second) return { value: node.timings.predicted_per_second, estimated: false };
+  if (node.timings?.predicted_per_second)
+    return { value: node.timings.predicted_per_second, estimated: false };
   const passed = (elapsed - (node.firstMs ?? elapsed)) / 1000;
   return passed > 0.5 && node.pieces > 2 ? { value: node.pieces / passed, estimated: true } : null;
 }

@@ -18,7 +18,11 @@ import { Topbar } from "./topbar.js";
 const place = (id) => document.getElementById(id);
 
 const askKey = () =>
-  written("API key", { words: "This server wants a key. It is kept in this browser.", accept: "Use this key", type: "password" });
+  written("API key", {
+    words: "This server wants a key. It is kept in this browser.",
+    accept: "Use this key",
+    type: "password",
+  });
 
 const server = new Server(askKey);
 const store = new Store();
@@ -81,7 +85,8 @@ window.addEventListener("hashchange", route);
 chat.addEventListener("trouble", ({ detail }) => notice(detail, { kind: "warning" }));
 chat.addEventListener("path", () => {
   // A conversation has an address from its first message on.
-  if (!chat.tree.empty && location.hash.slice(1) !== chat.tree.id) history.replaceState(null, "", `#${chat.tree.id}`);
+  if (!chat.tree.empty && location.hash.slice(1) !== chat.tree.id)
+    history.replaceState(null, "", `#${chat.tree.id}`);
 });
 window.addEventListener("focus", () => catalog.refresh()); // models may have been loaded or dropped meanwhile
 store.addEventListener("elsewhere", ({ detail }) => chat.changedElsewhere(detail.id));

@@ -102,12 +102,25 @@ export async function partsOf(attachment) {
   if (attachment.kind === "image") return [await picture(attachment.blob)];
   const url = await dataUrl(attachment.blob);
   if (attachment.kind === "video") return [{ type: "video_url", video_url: { url } }];
-  return [{ type: "input_audio", input_audio: { data: url.slice(url.indexOf(",") + 1), format: format(attachment) } }];
+  return [
+    {
+      type: "input_audio",
+      input_audio: { data: url.slice(url.indexOf(",") + 1), format: format(attachment) },
+    },
+  ];
 }
 
 const picture = async (blob) => ({ type: "image_url", image_url: { url: await dataUrl(blob) } });
 
-const NAMES = { mpeg: "mp3", "x-wav": "wav", wave: "wav", "vnd.wave": "wav", "x-flac": "flac", mp4: "m4a", "x-m4a": "m4a" };
+const NAMES = {
+  mpeg: "mp3",
+  "x-wav": "wav",
+  wave: "wav",
+  "vnd.wave": "wav",
+  "x-flac": "flac",
+  mp4: "m4a",
+  "x-m4a": "m4a",
+};
 
 function format({ name, blob }) {
   const subtype = blob.type.split("/")[1]?.split(";")[0];

@@ -25,7 +25,9 @@ class NodeEmitter {
   }
 
   startScope(scope) {
-    const names = scope.split(".").map((part, depth) => (depth ? `${part}${"_".repeat(depth)}` : `hljs-${part}`));
+    const names = scope
+      .split(".")
+      .map((part, depth) => (depth ? `${part}${"_".repeat(depth)}` : `hljs-${part}`));
     this.open.push(this.open.at(-1).appendChild(element("span", { class: names.join(" ") })));
   }
 
@@ -55,7 +57,12 @@ class NodeEmitter {
 /** A figure with the code; `language` is as written behind the fence, and may be empty. */
 export function codeBlock(text, language) {
   const code = element("code", {}, text);
-  const head = element("figcaption", {}, element("span", { class: "language" }, language || "text"), copyButton(() => text, "Copy code"));
+  const head = element(
+    "figcaption",
+    {},
+    element("span", { class: "language" }, language || "text"),
+    copyButton(() => text, "Copy code"),
+  );
   colour(code, text, language);
   return element("figure", { class: "code" }, head, element("pre", { tabindex: "0" }, code));
 }

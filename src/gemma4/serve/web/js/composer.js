@@ -13,22 +13,42 @@ export class Composer {
   /** @param {() => void} openPanel shows the settings */
   constructor(node, chat, openPanel) {
     Object.assign(this, { chat, openPanel, attachments: [], reading: 0, drafts: new Drafts() });
-    this.field = element("textarea", { id: "prompt", class: "prompt", rows: "1", placeholder: "Write a message", "aria-label": "Message" });
+    this.field = element("textarea", {
+      id: "prompt",
+      class: "prompt",
+      rows: "1",
+      placeholder: "Write a message",
+      "aria-label": "Message",
+    });
     this.chips = element("ul", { class: "chips", "aria-label": "Attachments", hidden: true });
-    this.files = element("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files to attach" });
+    this.files = element("input", {
+      type: "file",
+      multiple: true,
+      hidden: true,
+      "aria-label": "Files to attach",
+    });
     this.quick = element("div", { class: "quick" });
     this.send = iconButton("send", "Send", () => this.submit(), { class: "send" });
     this.stop = iconButton("stop", "Stop", () => chat.stop(), { class: "send stop", hidden: true });
     const attach = iconButton("attach", "Attach files", () => this.files.click());
     const bar = element("div", { class: "bar" }, attach, this.quick, this.send, this.stop);
-    this.node = element("form", { class: "composer", "aria-label": "Write a message" }, this.chips, this.field, this.files, bar);
+    this.node = element(
+      "form",
+      { class: "composer", "aria-label": "Write a message" },
+      this.chips,
+      this.field,
+      this.files,
+      bar,
+    );
     fill(node, this.node, element("p", { class: "fine" }, "Runs on your server; answers may be wrong."));
     this.listen();
   }
 
   listen() {
     this.node.addEventListener("submit", (event) => event.preventDefault());
-    this.files.addEventListener("change", () => this.attach([...this.files.files]).then(() => (this.files.value = "")));
+    this.files.addEventListener("change", () =>
+      this.attach([...this.files.files]).then(() => (this.files.value = "")),
+    );
     this.field.addEventListener("input", () => this.written());
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.field.addEventListener("paste", (event) => this.paste(event));
@@ -65,7 +85,11 @@ export class Composer {
     const sign = JSON.stringify([this.chat.tree.settings, this.chat.catalog.tools, this.props]);
     if (this.sign === sign) return;
     this.sign = sign;
-    const buttons = [thinkingButton(this.chat), formatButton(this.chat, this.openPanel), toolsButton(this.chat, this.openPanel)];
+    const buttons = [
+      thinkingButton(this.chat),
+      formatButton(this.chat, this.openPanel),
+      toolsButton(this.chat, this.openPanel),
+    ];
     fill(this.quick, ...buttons);
   }
 
@@ -118,7 +142,10 @@ export class Composer {
         this.attachments.push(attachment);
         if (attachment.note) notice(`${attachment.name}: ${attachment.note}`);
       } catch (error) {
-        notice(error instanceof RefusedFile ? error.message : `${file.name} could not be read: ${error.message}`, { kind: "warning" });
+        notice(
+          error instanceof RefusedFile ? error.message : `${file.name} could not be read: ${error.message}`,
+          { kind: "warning" },
+        );
       }
       this.showChips();
     }
@@ -136,7 +163,10 @@ export class Composer {
       this.update();
       this.field.focus();
     };
-    fill(this.chips, this.attachments.map((one) => chip(one, remove(one))));
+    fill(
+      this.chips,
+      this.attachments.map((one) => chip(one, remove(one))),
+    );
   }
 
   submit() {

@@ -21,7 +21,10 @@ export function copyButton(text, label = "Copy") {
     } catch (error) {
       word = error.message;
     }
-    button.replaceChildren(icon(word === "Copied" ? "check" : "error"), element("span", { class: "said", role: "status" }, word));
+    button.replaceChildren(
+      icon(word === "Copied" ? "check" : "error"),
+      element("span", { class: "said", role: "status" }, word),
+    );
     setTimeout(() => button.replaceChildren(icon("copy")), 1600);
   });
   button.classList.add("copy");

@@ -4,8 +4,16 @@ import { element } from "./element.js";
 
 function ask({ title, words, field, accept, danger }) {
   return new Promise((resolve) => {
-    const button = element("button", { type: "submit", class: danger ? "button danger" : "button primary", value: "yes" }, accept);
-    const cancel = element("button", { type: "button", class: "button", onclick: () => dialog.close("") }, "Cancel");
+    const button = element(
+      "button",
+      { type: "submit", class: danger ? "button danger" : "button primary", value: "yes" },
+      accept,
+    );
+    const cancel = element(
+      "button",
+      { type: "button", class: "button", onclick: () => dialog.close("") },
+      "Cancel",
+    );
     const form = element(
       "form",
       { method: "dialog", onsubmit: (event) => (event.preventDefault(), dialog.close("yes")) },
@@ -30,7 +38,17 @@ function ask({ title, words, field, accept, danger }) {
 export const confirmed = (title, words, accept) => ask({ title, words, accept, danger: true });
 
 /** What the user wrote, or null. */
-export async function written(title, { words = "", value = "", accept = "Save", type = "text", label = title }) {
-  const field = element("input", { type, class: "field", value, "aria-label": label, autocomplete: "off", spellcheck: "false" });
+export async function written(
+  title,
+  { words = "", value = "", accept = "Save", type = "text", label = title },
+) {
+  const field = element("input", {
+    type,
+    class: "field",
+    value,
+    "aria-label": label,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   return (await ask({ title, words, field, accept })) ? field.value.trim() : null;
 }

@@ -4,7 +4,11 @@ import { element, icon } from "./element.js";
 
 /** @param {(files: File[]) => void} take */
 export function takeDrops(take) {
-  const veil = element("div", { class: "drop-veil", hidden: true }, element("div", {}, icon("attach"), "Drop files to attach them"));
+  const veil = element(
+    "div",
+    { class: "drop-veil", hidden: true },
+    element("div", {}, icon("attach"), "Drop files to attach them"),
+  );
   document.body.append(veil);
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   let depth = 0;

@@ -26,7 +26,12 @@ export function editor(text, { accept, label, done }) {
   });
   const cancel = element("button", { type: "button", class: "button", onclick: () => done(null) }, "Cancel");
   const send = element("button", { type: "button", class: "button primary", onclick: save }, accept);
-  const node = element("div", { class: "editor" }, field, element("div", { class: "editor-buttons" }, cancel, send));
+  const node = element(
+    "div",
+    { class: "editor" },
+    field,
+    element("div", { class: "editor-buttons" }, cancel, send),
+  );
   requestAnimationFrame(() => {
     fit();
     field.focus();

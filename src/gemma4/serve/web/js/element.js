@@ -2,7 +2,16 @@
 // what a model says can only become text.
 
 const SPRITE = new URL("../icons.svg", import.meta.url).pathname;
-const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "open", "textContent", "selected", "muted"]);
+const PROPERTIES = new Set([
+  "value",
+  "checked",
+  "disabled",
+  "hidden",
+  "open",
+  "textContent",
+  "selected",
+  "muted",
+]);
 
 /**
  * A node with properties and children.
@@ -41,13 +50,22 @@ export function icon(name) {
 export function iconButton(name, label, onclick, props = {}) {
   return element(
     "button",
-    { type: "button", ...props, class: `icon-button ${props.class ?? ""}`, "aria-label": label, title: props.title ?? label, onclick },
+    {
+      type: "button",
+      ...props,
+      class: `icon-button ${props.class ?? ""}`,
+      "aria-label": label,
+      title: props.title ?? label,
+      onclick,
+    },
     icon(name),
   );
 }
 
 /** Replace all children, keeping nothing of before. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return node;
 }

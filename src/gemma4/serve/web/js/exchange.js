@@ -38,8 +38,10 @@ export function fromJson(text) {
   } catch (error) {
     throw new Error(`This file is not JSON: ${error.message}`);
   }
-  if (file?.format !== FORMAT) throw new Error(`This file does not hold conversations: "format" is not ${FORMAT}.`);
-  if (file.version !== VERSION) throw new Error(`This file has version ${file.version}; this page reads ${VERSION}.`);
+  if (file?.format !== FORMAT)
+    throw new Error(`This file does not hold conversations: "format" is not ${FORMAT}.`);
+  if (file.version !== VERSION)
+    throw new Error(`This file has version ${file.version}; this page reads ${VERSION}.`);
   if (!Array.isArray(file.conversations)) throw new Error(`This file lists no "conversations".`);
   return file.conversations.map(renamed);
 }
@@ -50,7 +52,12 @@ function renamed({ record, nodes } = {}, index) {
   const ids = new Map(nodes.map((node) => [node.id, newId()]));
   const conversation = newId();
   return {
-    record: { ...record, id: conversation, head: ids.get(record.head) ?? null, settings: trusted(record.settings) },
+    record: {
+      ...record,
+      id: conversation,
+      head: ids.get(record.head) ?? null,
+      settings: trusted(record.settings),
+    },
     nodes: nodes.map((node) => ({
       ...(node.role === "user" ? node : ended(node)),
       id: ids.get(node.id),
@@ -81,7 +88,8 @@ const TYPES = { image: PICTURE, pdf: PICTURE, audio: /^audio\//, video: /^video\
 
 function withBytes({ blob, pages, ...rest }) {
   const type = TYPES[rest.kind];
-  const whole = rest.kind === "text" ? typeof rest.text === "string" : rest.kind === "pdf" ? Array.isArray(pages) : blob;
+  const whole =
+    rest.kind === "text" ? typeof rest.text === "string" : rest.kind === "pdf" ? Array.isArray(pages) : blob;
   if (!whole) throw new Error("An attachment of this file is damaged.");
   const read = (url) => fromDataUrl(url, type);
   return { ...rest, ...(blob && { blob: read(blob) }), ...(pages && { pages: pages.map(read) }) };
@@ -89,7 +97,8 @@ function withBytes({ blob, pages, ...rest }) {
 
 function fromDataUrl(url, wanted) {
   const [, type, data] = /^data:([^,]*?);base64,(.*)$/s.exec(url) ?? [];
-  if (data === undefined || !wanted?.test(type.split(";")[0])) throw new Error("An attachment of this file is damaged.");
+  if (data === undefined || !wanted?.test(type.split(";")[0]))
+    throw new Error("An attachment of this file is damaged.");
   return new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type });
 }
 
@@ -110,7 +119,8 @@ function answerText(node) {
   const parts = [`## ${node.model ?? "Answer"}`];
   if (node.thought) parts.push(`<details><summary>Thoughts</summary>\n\n${node.thought}\n\n</details>`);
   if (node.content) parts.push(node.content);
-  for (const call of node.calls) parts.push(`**Tool \`${call.name}\`**\n\n${block(call.arguments)}\n\n${block(call.result ?? "")}`);
+  for (const call of node.calls)
+    parts.push(`**Tool \`${call.name}\`**\n\n${block(call.arguments)}\n\n${block(call.result ?? "")}`);
   if (node.error) parts.push(`*Error: ${node.error.message}*`);
   return parts.join("\n\n");
 }

@@ -14,7 +14,8 @@ export const SHORTCUTS = [
 ];
 
 /** Enter that sends: not with Shift, and not while an input method composes a word. */
-export const isEnter = (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+export const isEnter = (event) =>
+  event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
 
 /** @param {{search: () => void, fresh: () => void, stop: () => boolean, close: () => void}} acts */
 export function listen({ search, fresh, stop, close }) {

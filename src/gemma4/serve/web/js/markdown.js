@@ -45,7 +45,8 @@ const INLINE = {
   image: (token) => pictureNode(token),
   formula: (token) => formula(token.text, token.display),
   escape: (token) => document.createTextNode(token.text),
-  text: (token) => (token.tokens ? element("span", {}, ...inline(token.tokens)) : document.createTextNode(decode(token.text))),
+  text: (token) =>
+    token.tokens ? element("span", {}, ...inline(token.tokens)) : document.createTextNode(decode(token.text)),
 };
 
 const children = (tokens) => tokens.filter((token) => token.type !== "space").map(blockNode);
@@ -55,12 +56,18 @@ const listStart = (token) => (token.ordered && token.start !== 1 ? { start: toke
 function listItem(item) {
   const parts = children(item.tokens.filter((token) => token.type !== "checkbox"));
   if (!item.task) return element("li", {}, ...parts);
-  const box = element("input", { type: "checkbox", checked: item.checked, disabled: true, "aria-label": item.checked ? "done" : "open" });
+  const box = element("input", {
+    type: "checkbox",
+    checked: item.checked,
+    disabled: true,
+    "aria-label": item.checked ? "done" : "open",
+  });
   return element("li", { class: "task" }, box, ...parts);
 }
 
 function tableNode(token) {
-  const cell = (tag) => (one) => element(tag, { class: one.align && `align-${one.align}` }, ...inline(one.tokens));
+  const cell = (tag) => (one) =>
+    element(tag, { class: one.align && `align-${one.align}` }, ...inline(one.tokens));
   const row = (cells) => element("tr", {}, ...cells.map(cell("td")));
   const head = element("thead", {}, element("tr", {}, ...token.header.map(cell("th"))));
   const table = element("table", {}, head, element("tbody", {}, ...token.rows.map(row)));
@@ -81,7 +88,8 @@ function inline(tokens = []) {
 }
 
 function inlineNode(token) {
-  if (token.type === "html") return BREAK.test(token.text.trim()) ? element("br") : document.createTextNode(token.text);
+  if (token.type === "html")
+    return BREAK.test(token.text.trim()) ? element("br") : document.createTextNode(token.text);
   return INLINE[token.type]?.(token) ?? document.createTextNode(decode(token.text ?? token.raw));
 }
 
@@ -93,7 +101,8 @@ function linkNode(href, title, content) {
 // A picture from elsewhere would tell its host who reads this: it is a link instead.
 function pictureNode(token) {
   const words = token.text || "picture";
-  if (INLINE_PICTURE.test(token.href)) return element("img", { src: token.href, alt: words, title: token.title });
+  if (INLINE_PICTURE.test(token.href))
+    return element("img", { src: token.href, alt: words, title: token.title });
   return linkNode(token.href, token.title ?? token.href, [icon("image"), ` ${words}`]);
 }
 
@@ -101,5 +110,8 @@ const ENTITY = /&(#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});/gi;
 
 /** Entities as characters: only what looks like one is given to the browser, in a document that is nowhere. */
 function decode(text) {
-  return text.replace(ENTITY, (entity) => new DOMParser().parseFromString(entity, "text/html").body.textContent);
+  return text.replace(
+    ENTITY,
+    (entity) => new DOMParser().parseFromString(entity, "text/html").body.textContent,
+  );
 }

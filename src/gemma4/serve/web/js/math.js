@@ -27,7 +27,12 @@ export const mathExtensions = [
       const display = DISPLAY.exec(text);
       const found = display ?? INLINE.exec(text);
       if (!found) return undefined;
-      return { type: "formula", raw: found[0], text: (found[1] ?? found[2]).trim(), display: display !== null };
+      return {
+        type: "formula",
+        raw: found[0],
+        text: (found[1] ?? found[2]).trim(),
+        display: display !== null,
+      };
     },
   },
 ];
@@ -36,7 +41,9 @@ let library = null;
 
 function load() {
   if (!library) {
-    document.head.append(element("link", { rel: "stylesheet", href: new URL("katex.min.css", FOLDER).pathname }));
+    document.head.append(
+      element("link", { rel: "stylesheet", href: new URL("katex.min.css", FOLDER).pathname }),
+    );
     library = import("../vendor/katex/katex.min.js").then(() => globalThis.katex);
   }
   return library;
@@ -44,7 +51,11 @@ function load() {
 
 /** A formula; until KaTeX is there, and where it does not understand it, its source. */
 export function formula(source, display) {
-  const node = element(display ? "div" : "span", { class: display ? "formula display" : "formula" }, element("code", {}, source));
+  const node = element(
+    display ? "div" : "span",
+    { class: display ? "formula display" : "formula" },
+    element("code", {}, source),
+  );
   load().then(
     (katex) => set(katex, node, source, display),
     (error) => (node.title = `KaTeX could not be loaded: ${error.message}`),
@@ -55,7 +66,14 @@ export function formula(source, display) {
 function set(katex, node, source, displayMode) {
   const place = element("span");
   try {
-    katex.render(source, place, { displayMode, throwOnError: true, trust: false, strict: "ignore", maxExpand: 500, maxSize: 30 });
+    katex.render(source, place, {
+      displayMode,
+      throwOnError: true,
+      trust: false,
+      strict: "ignore",
+      maxExpand: 500,
+      maxSize: 30,
+    });
     node.replaceChildren(place);
   } catch (error) {
     node.classList.add("unreadable");

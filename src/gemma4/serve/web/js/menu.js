@@ -14,7 +14,13 @@ export function closeMenus() {
  * @param {{side?: "left"|"right", label: string, role?: string}} options
  */
 export function menu(button, items, { side = "left", label, role = "menu" }) {
-  const list = element("div", { class: `menu ${side}`, role, "aria-label": label, tabindex: "-1", hidden: true });
+  const list = element("div", {
+    class: `menu ${side}`,
+    role,
+    "aria-label": label,
+    tabindex: "-1",
+    hidden: true,
+  });
   const holder = element("div", { class: "menu-holder" }, button, list);
   button.setAttribute("aria-haspopup", role);
   button.setAttribute("aria-expanded", "false");
@@ -30,7 +36,10 @@ export function menu(button, items, { side = "left", label, role = "menu" }) {
   const open = () => {
     closeMenus();
     openMenu = close;
-    fill(list, items().map((item) => (item instanceof Node ? item : entry(item, close))));
+    fill(
+      list,
+      items().map((item) => (item instanceof Node ? item : entry(item, close))),
+    );
     list.hidden = false;
     keepInside(list, holder);
     button.setAttribute("aria-expanded", "true");
@@ -63,7 +72,12 @@ function entry(item, close) {
       onclick: act,
     },
     item.icon ?? null,
-    element("span", { class: "menu-words" }, element("span", {}, item.label), item.detail && element("small", {}, item.detail)),
+    element(
+      "span",
+      { class: "menu-words" },
+      element("span", {}, item.label),
+      item.detail && element("small", {}, item.detail),
+    ),
   );
 }
 

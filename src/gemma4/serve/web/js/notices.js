@@ -9,7 +9,13 @@ export function notice(words, { kind = "info", place = document.getElementById("
   const known = [...place.children].find((one) => one.dataset.words === words);
   known?.remove();
   const close = iconButton("close", "Close this notice", () => node.remove(), { class: "small" });
-  const node = element("div", { class: `notice ${kind}`, "data-words": words }, icon(kind === "info" ? "info" : "warning"), element("span", {}, words), close);
+  const node = element(
+    "div",
+    { class: `notice ${kind}`, "data-words": words },
+    icon(kind === "info" ? "info" : "warning"),
+    element("span", {}, words),
+    close,
+  );
   place.append(node);
   if (kind === "info") setTimeout(() => node.remove(), LASTS);
 }

@@ -46,10 +46,26 @@ export class Panel {
 
   show() {
     // Not while someone writes in it: a change of the catalogue would take the field from under their hands.
-    if (!this.isOpen || !this.chat.tree || this.body.contains(document.activeElement) && this.shown === this.chat.tree) return;
+    if (
+      !this.isOpen ||
+      !this.chat.tree ||
+      (this.body.contains(document.activeElement) && this.shown === this.chat.tree)
+    )
+      return;
     this.shown = this.chat.tree;
     const { chat } = this;
-    const sections = [systemSection, samplingSection, formatSection, toolsSection, startSection, serverSection, keysSection];
-    fill(this.body, sections.map((section) => section(chat)));
+    const sections = [
+      systemSection,
+      samplingSection,
+      formatSection,
+      toolsSection,
+      startSection,
+      serverSection,
+      keysSection,
+    ];
+    fill(
+      this.body,
+      sections.map((section) => section(chat)),
+    );
   }
 }

@@ -22,7 +22,12 @@ export async function pagesOf(file) {
   const { getDocument } = await load();
   const data = new Uint8Array(await file.arrayBuffer());
   // WebAssembly is not allowed on this page, so scans are decoded by the plain scripts of the same codecs.
-  const task = getDocument({ data, useWasm: false, wasmUrl: new URL("wasm/", FOLDER).href, isEvalSupported: false });
+  const task = getDocument({
+    data,
+    useWasm: false,
+    wasmUrl: new URL("wasm/", FOLDER).href,
+    isEvalSupported: false,
+  });
   const opened = await task.promise;
   try {
     const pages = [];

@@ -16,7 +16,8 @@ export class Prose {
     this.text = text;
     const tokens = blocks(text);
     let same = 0;
-    while (same < this.shown.length && same < tokens.length && this.shown[same] === tokens[same].raw) same += 1;
+    while (same < this.shown.length && same < tokens.length && this.shown[same] === tokens[same].raw)
+      same += 1;
     while (this.node.childNodes.length > same) this.node.lastChild.remove();
     this.node.append(...tokens.slice(same).map(blockNode));
     this.shown = tokens.map((token) => token.raw);

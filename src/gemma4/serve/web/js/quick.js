@@ -14,7 +14,12 @@ export const THINKING = [
 ];
 
 const quick = (picture, label, active, onclick, props = {}) =>
-  element("button", { type: "button", class: `quick-button ${active ? "active" : ""}`, onclick, ...props }, icon(picture), element("span", {}, label));
+  element(
+    "button",
+    { type: "button", class: `quick-button ${active ? "active" : ""}`, onclick, ...props },
+    icon(picture),
+    element("span", {}, label),
+  );
 
 export function thinkingButton(chat) {
   const { thinking } = chat.tree.settings;
@@ -28,19 +33,27 @@ export function thinkingButton(chat) {
       checked: value === thinking,
       action: () => chat.change({ thinking: value }),
     }));
-  return menu(quick("thought", label, thinking && thinking !== "none", () => {}), items, { label: "Thinking" });
+  return menu(
+    quick("thought", label, thinking && thinking !== "none", () => {}),
+    items,
+    { label: "Thinking" },
+  );
 }
 
 /** Shown while an answer is to be JSON, so that nobody wonders why it is. */
 export function formatButton(chat, openPanel) {
   const { format } = chat.tree.settings;
   if (format === "text") return null;
-  return quick("braces", format === "json" ? "JSON" : "JSON schema", true, () => openPanel("format"), { title: "The form of the answer" });
+  return quick("braces", format === "json" ? "JSON" : "JSON schema", true, () => openPanel("format"), {
+    title: "The form of the answer",
+  });
 }
 
 export function toolsButton(chat, openPanel) {
   const { tools } = chat.catalog;
   if (!tools.length || !chat.catalog.takesTools(chat.tree.record.model)) return null;
   const on = declared(tools, chat.tree.settings).length;
-  return quick("tool", on ? plural(on, "tool") : "Tools off", on > 0, () => openPanel("tools"), { title: "Tools that the model may ask for" });
+  return quick("tool", on ? plural(on, "tool") : "Tools off", on > 0, () => openPanel("tools"), {
+    title: "Tools that the model may ask for",
+  });
 }

@@ -69,7 +69,17 @@ export class Reply {
     const words = loaded === false ? `Loading ${this.message.model} …` : "";
     if (this.waiting.dataset.words === words) return;
     this.waiting.dataset.words = words;
-    fill(this.waiting, element("span", { class: "dots", "aria-label": words ? null : "Waiting for the answer" }, element("i"), element("i"), element("i")), words);
+    fill(
+      this.waiting,
+      element(
+        "span",
+        { class: "dots", "aria-label": words ? null : "Waiting for the answer" },
+        element("i"),
+        element("i"),
+        element("i"),
+      ),
+      words,
+    );
   }
 
   showBody() {
@@ -105,7 +115,17 @@ export class Reply {
     const sign = JSON.stringify(notes);
     if (this.notes.dataset.sign === sign) return;
     this.notes.dataset.sign = sign;
-    fill(this.notes, notes.map(([kind, words]) => element("p", { class: `note ${kind}`, role: kind === "error" ? "alert" : null }, icon(kind), element("span", {}, words))));
+    fill(
+      this.notes,
+      notes.map(([kind, words]) =>
+        element(
+          "p",
+          { class: `note ${kind}`, role: kind === "error" ? "alert" : null },
+          icon(kind),
+          element("span", {}, words),
+        ),
+      ),
+    );
   }
 
   edit() {
@@ -118,6 +138,9 @@ export class Reply {
       if (text !== null && text !== this.message.content) this.chat.rewrite(this.message, text);
       else this.update();
     };
-    fill(this.body, editor(this.message.content, { accept: "Keep as a version", label: "Edit answer", done }));
+    fill(
+      this.body,
+      editor(this.message.content, { accept: "Keep as a version", label: "Edit answer", done }),
+    );
   }
 }

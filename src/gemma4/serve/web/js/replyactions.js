@@ -11,7 +11,11 @@ const GOES_ON = new Set(["length", "stopped", "interrupted", "edited"]);
 /** Nodes of the row; only figures while the answer is being written. */
 export function replyActions(reply) {
   const { chat, message } = reply;
-  const figures = element("span", { class: "figures" }, statistics(message, reply.run?.elapsed ?? message.totalMs ?? 0));
+  const figures = element(
+    "span",
+    { class: "figures" },
+    statistics(message, reply.run?.elapsed ?? message.totalMs ?? 0),
+  );
   if (reply.run) return [figures];
   const all = chat.tree.siblings(message);
   const arrows = branches(all.indexOf(message), all.length, (step) => chat.turn(message, step));
@@ -22,9 +26,20 @@ export function replyActions(reply) {
     arrows,
     message.content && copyButton(() => message.content, "Copy answer"),
     message.error
-      ? element("button", { type: "button", class: "button retry", onclick: () => chat.regenerate(message) }, icon("retry"), "Try again")
+      ? element(
+          "button",
+          { type: "button", class: "button retry", onclick: () => chat.regenerate(message) },
+          icon("retry"),
+          "Try again",
+        )
       : iconButton("retry", "Another answer", () => chat.regenerate(message)),
-    goesOn && element("button", { type: "button", class: "button go-on", onclick: () => chat.goOn(message) }, icon("continue"), "Continue"),
+    goesOn &&
+      element(
+        "button",
+        { type: "button", class: "button go-on", onclick: () => chat.goOn(message) },
+        icon("continue"),
+        "Continue",
+      ),
     message.content && iconButton("edit", "Edit answer", () => reply.edit()),
     message.finish !== "edited" && details(message),
     figures,
@@ -32,4 +47,8 @@ export function replyActions(reply) {
 }
 
 const details = (message) =>
-  menu(iconButton("info", "What was done", () => {}), () => [reportList(message)], { label: "What was done", role: "dialog" });
+  menu(
+    iconButton("info", "What was done", () => {}),
+    () => [reportList(message)],
+    { label: "What was done", role: "dialog" },
+  );

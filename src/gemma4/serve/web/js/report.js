@@ -28,7 +28,8 @@ export function reportList(node) {
   ];
   const list = element("dl", { class: "report" });
   for (const [name, value] of rows) {
-    if (value !== null && value !== undefined && value !== "") list.append(element("dt", {}, name), element("dd", {}, String(value)));
+    if (value !== null && value !== undefined && value !== "")
+      list.append(element("dt", {}, name), element("dd", {}, String(value)));
   }
   return list;
 }
@@ -39,14 +40,18 @@ function usageRows({ usage }) {
   const thought = usage.completion_tokens_details?.reasoning_tokens;
   return [
     ["Prompt", plural(usage.prompt_tokens, "token") + (cached ? `, ${count(cached)} known from before` : "")],
-    ["Answer", plural(usage.completion_tokens, "token") + (thought ? `, ${count(thought)} of them thoughts` : "")],
+    [
+      "Answer",
+      plural(usage.completion_tokens, "token") + (thought ? `, ${count(thought)} of them thoughts` : ""),
+    ],
   ];
 }
 
 function timingRows({ timings, firstMs, totalMs }) {
   const rows = [];
   if (timings?.prompt_per_second) rows.push(["Reading", `${timings.prompt_per_second.toFixed(1)} tokens/s`]);
-  if (timings?.predicted_per_second) rows.push(["Writing", `${timings.predicted_per_second.toFixed(1)} tokens/s`]);
+  if (timings?.predicted_per_second)
+    rows.push(["Writing", `${timings.predicted_per_second.toFixed(1)} tokens/s`]);
   if (firstMs !== null) rows.push(["First token", `after ${duration(firstMs)}`]);
   if (totalMs) rows.push(["Whole answer", duration(totalMs)]);
   return rows;
@@ -56,7 +61,9 @@ const words = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " 
 
 function plain(value) {
   if (value === null || typeof value !== "object") return value;
-  const list = Array.isArray(value) ? value.map(plain) : Object.entries(value).map(([name, one]) => `${name} ${plain(one)}`);
+  const list = Array.isArray(value)
+    ? value.map(plain)
+    : Object.entries(value).map(([name, one]) => `${name} ${plain(one)}`);
   return list.join(", ");
 }
 
@@ -68,6 +75,9 @@ function mediumWords({ kind, soft_tokens: tokens, reduced, remark }) {
 /** What the server warns of, and media that were reduced, in words. */
 export function warnings({ report }) {
   const reduced = (report?.media ?? []).filter((medium) => medium.reduced);
-  const words = reduced.map(({ kind, original, used, remark }) => remark || `The ${kind} was reduced from ${plain(original)} to ${plain(used)}.`);
+  const words = reduced.map(
+    ({ kind, original, used, remark }) =>
+      remark || `The ${kind} was reduced from ${plain(original)} to ${plain(used)}.`,
+  );
   return [...new Set([...(report?.warnings ?? []), ...words])];
 }

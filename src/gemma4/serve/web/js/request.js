@@ -46,7 +46,12 @@ function answer(node, current) {
   return [message, ...node.calls.map(toolResult)];
 }
 
-const toolResult = (call) => ({ role: "tool", tool_call_id: call.id, name: call.name, content: call.result ?? UNANSWERED });
+const toolResult = (call) => ({
+  role: "tool",
+  tool_call_id: call.id,
+  name: call.name,
+  content: call.result ?? UNANSWERED,
+});
 
 function responseFormat({ format, schema }) {
   if (format === "json") return { type: "json_object" };

@@ -30,7 +30,15 @@ export class Run {
   /** Ask, and fold the stream. Never raises: what went wrong is in the node. */
   async go(makeBody) {
     const { node } = this;
-    Object.assign(node, { state: "streaming", error: null, finish: null, usage: null, timings: null, firstMs: null, pieces: 0 });
+    Object.assign(node, {
+      state: "streaming",
+      error: null,
+      finish: null,
+      usage: null,
+      timings: null,
+      firstMs: null,
+      pieces: 0,
+    });
     this.changed(node);
     try {
       const body = await makeBody();

@@ -22,8 +22,11 @@ export function samplingSection(chat) {
   const parts = FIELDS.map((field) => slider(chat, field, defaults[field.name]));
   parts.push(...NUMBERS.map((field) => number(chat, field)));
   if (props?.thinking !== false) parts.unshift(thinking(chat));
-  if (props?.limits?.image_budgets && props.modalities?.vision) parts.push(budget(chat, props.limits.image_budgets));
-  const words = props ? "Fields show the server's defaults; only what you change is sent." : "The server's defaults could not be had; what you set is sent.";
+  if (props?.limits?.image_budgets && props.modalities?.vision)
+    parts.push(budget(chat, props.limits.image_budgets));
+  const words = props
+    ? "Fields show the server's defaults; only what you change is sent."
+    : "The server's defaults could not be had; what you set is sent.";
   return section("sampling", "Answers", element("p", { class: "hint" }, words), ...parts);
 }
 
@@ -49,9 +52,17 @@ function row(label, input, reset, extra = null) {
 function slider(chat, field, standard) {
   const { name, label } = field;
   const bounds = { min: field.min, max: field.max, step: field.step };
-  const input = element("input", { type: "number", id: `set-${name}`, class: "number", inputmode: "decimal", ...bounds });
+  const input = element("input", {
+    type: "number",
+    id: `set-${name}`,
+    class: "number",
+    inputmode: "decimal",
+    ...bounds,
+  });
   const range = element("input", { type: "range", "aria-label": `${label}, slider`, ...bounds });
-  const reset = iconButton("retry", `Back to the server's ${label.toLowerCase()}`, () => choose(null), { class: "small reset" });
+  const reset = iconButton("retry", `Back to the server's ${label.toLowerCase()}`, () => choose(null), {
+    class: "small reset",
+  });
   const choose = (value) => {
     set(chat, name, value);
     show();
@@ -75,28 +86,46 @@ function slider(chat, field, standard) {
 function number(chat, field) {
   const value = chat.tree.settings.values[field.name];
   const bounds = { min: field.min, step: field.step };
-  const input = element("input", { type: "number", id: `set-${field.name}`, class: "number wide", placeholder: field.hint, value: value ?? "", ...bounds });
+  const input = element("input", {
+    type: "number",
+    id: `set-${field.name}`,
+    class: "number wide",
+    placeholder: field.hint,
+    value: value ?? "",
+    ...bounds,
+  });
   const choose = (chosen) => {
     set(chat, field.name, chosen);
     input.value = chosen ?? "";
     reset.disabled = chosen === null;
   };
-  const reset = iconButton("retry", `Back to the server's ${field.label.toLowerCase()}`, () => choose(null), { class: "small reset", disabled: value === undefined });
+  const reset = iconButton("retry", `Back to the server's ${field.label.toLowerCase()}`, () => choose(null), {
+    class: "small reset",
+    disabled: value === undefined,
+  });
   input.addEventListener("change", () => choose(within(field, input.value)));
   return row(field.label, input, reset);
 }
 
 function choice(id, label, options, chosen, change) {
-  const list = element("select", { id, class: "field" }, ...options.map(([value, words]) => element("option", { value, selected: value === chosen }, words)));
+  const list = element(
+    "select",
+    { id, class: "field" },
+    ...options.map(([value, words]) => element("option", { value, selected: value === chosen }, words)),
+  );
   list.addEventListener("change", () => change(list.value));
   return row(label, list, null);
 }
 
 const thinking = (chat) =>
-  choice("set-thinking", "Thinking", THINKING, chat.tree.settings.thinking, (value) => chat.change({ thinking: value }));
+  choice("set-thinking", "Thinking", THINKING, chat.tree.settings.thinking, (value) =>
+    chat.change({ thinking: value }),
+  );
 
 function budget(chat, budgets) {
   const options = [["", "Default"], ...budgets.map((tokens) => [String(tokens), `${tokens} tokens`])];
   const chosen = String(chat.tree.settings.values.image_budget ?? "");
-  return choice("set-image_budget", "Picture detail", options, chosen, (value) => set(chat, "image_budget", value ? Number(value) : null));
+  return choice("set-image_budget", "Picture detail", options, chosen, (value) =>
+    set(chat, "image_budget", value ? Number(value) : null),
+  );
 }

@@ -19,7 +19,8 @@ export class ServerError extends Error {
       // not JSON: a proxy, or another server; its first words are shown
     }
     if (typeof error === "string") return new ServerError(error, { status });
-    if (error?.message) return new ServerError(error.message, { status, code: error.code, param: error.param });
+    if (error?.message)
+      return new ServerError(error.message, { status, code: error.code, param: error.param });
     const words = text.trim().slice(0, 300) || "no reason was given";
     return new ServerError(`The server answered ${status}: ${words}`, { status });
   }
@@ -61,7 +62,9 @@ export class Server {
       return await fetch(new URL(path, ROOT), init);
     } catch (error) {
       if (error.name === "AbortError") throw new ServerError("Stopped.", { kind: "aborted" });
-      throw new ServerError("The server cannot be reached. Is gemma4 serve still running?", { kind: "connection" });
+      throw new ServerError("The server cannot be reached. Is gemma4 serve still running?", {
+        kind: "connection",
+      });
     }
   }
 

@@ -97,7 +97,8 @@ export class Store extends EventTarget {
     return this.within("readonly", async (conversations, nodes) => {
       const texts = new Map();
       for (const record of await done(conversations.getAll())) texts.set(record.id, [record.title]);
-      for (const node of await done(nodes.getAll())) texts.get(node.conversation)?.push(node.text ?? node.content);
+      for (const node of await done(nodes.getAll()))
+        texts.get(node.conversation)?.push(node.text ?? node.content);
       const holds = ([, parts]) => wanted.every((word) => parts.join("\n").toLowerCase().includes(word));
       return new Set([...texts].filter(holds).map(([id]) => id));
     });

@@ -11,7 +11,8 @@
   };
   const apply = () => {
     const choice = read();
-    document.documentElement.dataset.theme = choice === "system" ? (system.matches ? "dark" : "light") : choice;
+    document.documentElement.dataset.theme =
+      choice === "system" ? (system.matches ? "dark" : "light") : choice;
   };
   apply();
   system.addEventListener("change", apply);

@@ -13,7 +13,10 @@ export class Thread {
   constructor(node, chat, suggest) {
     Object.assign(this, { node, chat, suggest, views: new Map(), wanted: new Set(), follows: true });
     this.list = element("div", { class: "messages" });
-    this.toEnd = iconButton("arrowdown", "To the end", () => this.scroll(true), { class: "to-end", hidden: true });
+    this.toEnd = iconButton("arrowdown", "To the end", () => this.scroll(true), {
+      class: "to-end",
+      hidden: true,
+    });
     fill(node, this.list, this.toEnd);
     node.addEventListener("scroll", () => this.noticeScroll(), { passive: true });
     chat.addEventListener("open", () => this.open());
@@ -38,14 +41,20 @@ export class Thread {
     if (this.chat.tree.empty) nodes.push(welcome(this.chat, this.suggest));
     // Only what differs is moved: a node that is taken out and put back loses its focus and its scrolling.
     for (const old of [...this.list.children]) if (!nodes.includes(old)) old.remove();
-    nodes.forEach((node, index) => this.list.children[index] !== node && this.list.insertBefore(node, this.list.children[index] ?? null));
+    nodes.forEach(
+      (node, index) =>
+        this.list.children[index] !== node && this.list.insertBefore(node, this.list.children[index] ?? null),
+    );
     this.updateAll();
     this.scroll(this.chat.running !== null);
   }
 
   view(message) {
     if (!this.views.has(message.id)) {
-      this.views.set(message.id, message.role === "user" ? new Question(this.chat, message) : new Reply(this.chat, message));
+      this.views.set(
+        message.id,
+        message.role === "user" ? new Question(this.chat, message) : new Reply(this.chat, message),
+      );
     }
     return this.views.get(message.id);
   }
@@ -59,7 +68,8 @@ export class Thread {
     this.updateAll();
     const last = this.chat.tree.path().at(-1);
     if (this.chat.running) speak("The answer begins.");
-    else if (last?.role === "assistant") speak(last.error ? `Error: ${last.error.message}` : "The answer is complete.");
+    else if (last?.role === "assistant")
+      speak(last.error ? `Error: ${last.error.message}` : "The answer is complete.");
   }
 
   /** Render a message soon: many pieces that come together are rendered once. */

@@ -4,6 +4,9 @@
 export const declared = (tools, settings) =>
   tools.filter((tool) => !settings.toolsOff.includes(tool.function.name));
 
+/** Whether a call was begun and has not ended. */
+export const underWay = (call) => call.state === "running" || call.state === "allowed";
+
 /** True when every call has a result to send back. */
 export const settled = (node) => node.calls.length > 0 && node.calls.every((call) => call.result !== null);
 
@@ -23,7 +26,8 @@ export async function runCall(server, call, signal) {
     call.state = "done";
   } catch (error) {
     call.state = "failed";
-    call.result = error.kind === "aborted" ? "The user stopped this tool." : `The tool failed: ${error.message}`;
+    call.result =
+      error.kind === "aborted" ? "The user stopped this tool." : `The tool failed: ${error.message}`;
   }
   call.ms = performance.now() - started;
 }

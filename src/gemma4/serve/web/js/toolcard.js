@@ -20,14 +20,26 @@ const STATES = {
  */
 export function toolCard(call, { known, ended, decide }) {
   const state = element("span", { class: "tool-state" }, words(call));
-  const head = element("header", {}, icon("tool"), element("strong", { class: "tool-name" }, call.name), state);
-  const card = element("section", { class: `tool ${call.state}`, "aria-label": `Tool ${call.name}` }, head, argumentsOf(call));
+  const head = element(
+    "header",
+    {},
+    icon("tool"),
+    element("strong", { class: "tool-name" }, call.name),
+    state,
+  );
+  const card = element(
+    "section",
+    { class: `tool ${call.state}`, "aria-label": `Tool ${call.name}` },
+    head,
+    argumentsOf(call),
+  );
   if (call.state === "waiting" && ended) card.append(permission(call, known, decide));
   if (call.result !== null) card.append(resultOf(call));
   return card;
 }
 
-const words = (call) => (call.state === "done" && call.ms ? `Done in ${duration(call.ms)}` : STATES[call.state]);
+const words = (call) =>
+  call.state === "done" && call.ms ? `Done in ${duration(call.ms)}` : STATES[call.state];
 
 /** What tells two states of a card apart. */
 export const signature = (call) => `${call.name}\n${call.arguments}\n${call.state}\n${call.result}`;
@@ -52,14 +64,37 @@ function argumentsOf(call) {
 function permission(call, known, decide) {
   const button = (verdict, label, style) =>
     element("button", { type: "button", class: `button ${style}`, onclick: () => decide(verdict) }, label);
-  const buttons = [button("once", "Allow", "primary"), button("always", "Always allow here", ""), button("never", "Deny", "")];
+  const buttons = [
+    button("once", "Allow", "primary"),
+    button("always", "Always allow here", ""),
+    button("never", "Deny", ""),
+  ];
   if (known) return element("div", { class: "tool-buttons" }, ...buttons);
-  const warning = element("p", { class: "tool-unknown" }, icon("warning"), `The server has no tool called ${call.name}: it cannot be run.`);
-  return fill(element("div", { class: "tool-buttons" }), warning, button("never", "Tell the model", "primary"));
+  const warning = element(
+    "p",
+    { class: "tool-unknown" },
+    icon("warning"),
+    `The server has no tool called ${call.name}: it cannot be run.`,
+  );
+  return fill(
+    element("div", { class: "tool-buttons" }),
+    warning,
+    button("never", "Tell the model", "primary"),
+  );
 }
 
 function resultOf(call) {
-  const head = element("summary", {}, icon("right"), call.state === "denied" ? "What the model was told" : "Result");
-  const body = element("div", { class: "tool-text" }, element("pre", { tabindex: "0" }, call.result), copyButton(() => call.result, "Copy result"));
+  const head = element(
+    "summary",
+    {},
+    icon("right"),
+    call.state === "denied" ? "What the model was told" : "Result",
+  );
+  const body = element(
+    "div",
+    { class: "tool-text" },
+    element("pre", { tabindex: "0" }, call.result),
+    copyButton(() => call.result, "Copy result"),
+  );
   return element("details", { class: "tool-result", open: call.state === "failed" }, head, body);
 }

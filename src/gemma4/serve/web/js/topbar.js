@@ -5,7 +5,13 @@ import { element, fill, icon, iconButton } from "./element.js";
 import { menu } from "./menu.js";
 import { count, thousands } from "./words.js";
 
-const SENSES = { vision: ["image", "Sees pictures"], audio: ["sound", "Hears sound"], video: ["film", "Watches video"], tools: ["tool", "Calls tools"], thinking: ["thought", "Thinks"] };
+const SENSES = {
+  vision: ["image", "Sees pictures"],
+  audio: ["sound", "Hears sound"],
+  video: ["film", "Watches video"],
+  tools: ["tool", "Calls tools"],
+  thinking: ["thought", "Thinks"],
+};
 const CIRCLE = 2 * Math.PI * 9;
 
 export class Topbar {
@@ -13,13 +19,33 @@ export class Topbar {
     Object.assign(this, { node, chat });
     this.name = element("span", { class: "model-name" });
     this.state = element("span", { class: "model-state" });
-    const button = element("button", { type: "button", class: "model-button", "aria-label": "Model" }, this.state, this.name, icon("down"));
+    const button = element(
+      "button",
+      { type: "button", class: "model-button", "aria-label": "Model" },
+      this.state,
+      this.name,
+      icon("down"),
+    );
     button.addEventListener("click", () => chat.catalog.refresh(), { capture: true });
     this.gauge = element("div", { class: "gauge", role: "img", hidden: true });
-    const open = iconButton("menu", "Conversations", openSidebar, { class: "sidebar-button", "aria-controls": "sidebar" });
-    const settings = iconButton("sliders", "Settings", () => openPanel(), { class: "panel-button", "aria-controls": "panel" });
-    fill(node, open, menu(button, () => this.items(), { label: "Models" }), element("span", { class: "gap" }), this.gauge, settings);
-    for (const event of ["open", "path", "run", "settings", "node"]) chat.addEventListener(event, () => this.update());
+    const open = iconButton("menu", "Conversations", openSidebar, {
+      class: "sidebar-button",
+      "aria-controls": "sidebar",
+    });
+    const settings = iconButton("sliders", "Settings", () => openPanel(), {
+      class: "panel-button",
+      "aria-controls": "panel",
+    });
+    fill(
+      node,
+      open,
+      menu(button, () => this.items(), { label: "Models" }),
+      element("span", { class: "gap" }),
+      this.gauge,
+      settings,
+    );
+    for (const event of ["open", "path", "run", "settings", "node"])
+      chat.addEventListener(event, () => this.update());
     chat.catalog.addEventListener("change", () => chat.tree && this.update());
   }
 
@@ -55,19 +81,28 @@ export class Topbar {
   items() {
     const { catalog, tree } = this.chat;
     if (!catalog.models.length) return [{ heading: catalog.error?.message ?? "The server lists no models." }];
-    return catalog.models.map((model) => ({
-      label: model.id,
-      detail: [model.context_length && `${thousands(model.context_length)} context`, stateOf(model, false)[1]].filter(Boolean).join(" · "),
-      icon: element("span", { class: `model-state ${stateOf(model, false)[0]}` }),
-      checked: model.id === tree.record.model,
-      action: () => this.chat.setModel(model.id),
-    })).concat(this.senses(tree.record.model));
+    return catalog.models
+      .map((model) => ({
+        label: model.id,
+        detail: [
+          model.context_length && `${thousands(model.context_length)} context`,
+          stateOf(model, false)[1],
+        ]
+          .filter(Boolean)
+          .join(" · "),
+        icon: element("span", { class: `model-state ${stateOf(model, false)[0]}` }),
+        checked: model.id === tree.record.model,
+        action: () => this.chat.setModel(model.id),
+      }))
+      .concat(this.senses(tree.record.model));
   }
 
   /** What the chosen model can do, as a last line. */
   senses(id) {
     const has = this.chat.catalog.model(id)?.capabilities ?? [];
-    const pictures = has.filter((name) => SENSES[name]).map((name) => element("span", { class: "sense" }, icon(SENSES[name][0]), SENSES[name][1]));
+    const pictures = has
+      .filter((name) => SENSES[name])
+      .map((name) => element("span", { class: "sense" }, icon(SENSES[name][0]), SENSES[name][1]));
     return pictures.length ? [element("div", { class: "senses" }, ...pictures)] : [];
   }
 }
@@ -87,7 +122,12 @@ function ring(share) {
   };
   const svg = make("svg", { viewBox: "0 0 24 24", class: "ring", "aria-hidden": "true" });
   const circle = { cx: 12, cy: 12, r: 9, fill: "none", "stroke-width": 3.5 };
-  const used = make("circle", { ...circle, class: "ring-used", "stroke-dasharray": `${CIRCLE * share} ${CIRCLE}`, transform: "rotate(-90 12 12)" });
+  const used = make("circle", {
+    ...circle,
+    class: "ring-used",
+    "stroke-dasharray": `${CIRCLE * share} ${CIRCLE}`,
+    transform: "rotate(-90 12 12)",
+  });
   svg.append(make("circle", { ...circle, class: "ring-all" }), used);
   return svg;
 }

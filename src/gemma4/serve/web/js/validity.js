@@ -15,7 +15,8 @@ export function readSchema(text) {
   } catch (error) {
     throw new Error(`Not JSON: ${error.message}`);
   }
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) throw new Error("A schema is an object in braces.");
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema))
+    throw new Error("A schema is an object in braces.");
   new Validator(schema, "2020-12").validate(null); // unknown references show here
   return schema;
 }
@@ -31,14 +32,17 @@ export function validity(text, schema, complete) {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return complete ? { state: "invalid", faults: [`Not complete JSON: ${error.message}`] } : beginning(text, schema);
+    return complete
+      ? { state: "invalid", faults: [`Not complete JSON: ${error.message}`] }
+      : beginning(text, schema);
   }
   const faults = check(value, schema);
   return { state: faults.length ? "invalid" : "valid", faults };
 }
 
 function beginning(text, schema) {
-  if (/^\s*[^\s{["\-\dtfn]/.test(text)) return { state: "invalid", faults: ["Not JSON: it begins with other text."] };
+  if (/^\s*[^\s{["\-\dtfn]/.test(text))
+    return { state: "invalid", faults: ["Not JSON: it begins with other text."] };
   const closed = close(text);
   if (closed === null) return { state: "growing", faults: [] };
   let value;
@@ -54,14 +58,22 @@ function beginning(text, schema) {
 function check(value, schema, ignored = new Set()) {
   const { errors } = new Validator(schema, "2020-12", false).validate(value);
   // The errors of a keyword's parts come with the error of the keyword: the parts say more.
-  const leaves = errors.filter(({ keyword }) => !["properties", "items", "prefixItems", "$ref"].includes(keyword));
-  const heeded = leaves.filter(({ keyword, instanceLocation }) => !ignored.has(keyword) && !inOpenChoice(errors, ignored, instanceLocation));
-  return heeded.map(({ instanceLocation, error }) => `${instanceLocation.replace(/^#/, "") || "/"}: ${error}`);
+  const leaves = errors.filter(
+    ({ keyword }) => !["properties", "items", "prefixItems", "$ref"].includes(keyword),
+  );
+  const heeded = leaves.filter(
+    ({ keyword, instanceLocation }) =>
+      !ignored.has(keyword) && !inOpenChoice(errors, ignored, instanceLocation),
+  );
+  return heeded.map(
+    ({ instanceLocation, error }) => `${instanceLocation.replace(/^#/, "") || "/"}: ${error}`,
+  );
 }
 
 // Which branch of a choice a beginning will take is not known yet.
 const inOpenChoice = (errors, ignored, place) =>
-  ignored.size > 0 && errors.some(({ keyword, instanceLocation }) => /Of$/.test(keyword) && place.startsWith(instanceLocation));
+  ignored.size > 0 &&
+  errors.some(({ keyword, instanceLocation }) => /Of$/.test(keyword) && place.startsWith(instanceLocation));
 
 /**
  * The longest part of a beginning that ends behind a whole value, with everything open closed; null when there is none.

@@ -26,7 +26,9 @@ export class Verdict {
     this.node.hidden = false;
     this.node.className = `verdict ${found}`;
     const against = asked === "schema" ? `${WORDS[found]} against the schema` : `${WORDS[found]} JSON`;
-    const list = faults.length ? element("ul", {}, ...faults.slice(0, 6).map((fault) => element("li", {}, fault))) : null;
+    const list = faults.length
+      ? element("ul", {}, ...faults.slice(0, 6).map((fault) => element("li", {}, fault)))
+      : null;
     fill(this.node, element("p", {}, icon(PICTURES[found]), against), list);
   }
 }

@@ -15,7 +15,13 @@ const STARTS = [
 /** @param {(text: string) => void} suggest puts a text into the box */
 export function welcome(chat, suggest) {
   const starts = STARTS.map(([picture, label, text]) =>
-    element("button", { type: "button", class: "start", onclick: () => suggest(text) }, icon(picture), element("strong", {}, label), element("span", {}, text)),
+    element(
+      "button",
+      { type: "button", class: "start", onclick: () => suggest(text) },
+      icon(picture),
+      element("strong", {}, label),
+      element("span", {}, text),
+    ),
   );
   return element(
     "section",
@@ -34,7 +40,9 @@ function facts({ catalog, tree }) {
   const parts = [model];
   const context = catalog.context(model);
   if (context) parts.push(`${thousands(context)} tokens of context`);
-  const senses = Object.entries(catalog.props(model)?.modalities ?? {}).filter(([name, has]) => has && SENSES[name]);
+  const senses = Object.entries(catalog.props(model)?.modalities ?? {}).filter(
+    ([name, has]) => has && SENSES[name],
+  );
   if (senses.length) parts.push(`takes ${["text", ...senses.map(([name]) => SENSES[name])].join(", ")}`);
   return parts.join(" · ");
 }

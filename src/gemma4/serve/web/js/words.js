@@ -41,7 +41,11 @@ export function age(time, now = Date.now()) {
 
 /** One line of a text, for titles. */
 export function firstLine(text, longest = 60) {
-  const line = text.trim().split("\n").find((part) => part.trim()) ?? "";
+  const line =
+    text
+      .trim()
+      .split("\n")
+      .find((part) => part.trim()) ?? "";
   const plain = line.replace(/^[#>*\s]+/, "").trim();
   return plain.length > longest ? `${plain.slice(0, longest - 1).trimEnd()}…` : plain;
 }
