@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ..errors import ContextError, EnvironmentFault, Gemma4Error, ModelNotFoundError
-from .responding import ClientGone
 
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -29,6 +28,10 @@ _ANTHROPIC_TYPES = {
     529: "overloaded_error",
 }
 _CLIENT_CLOSED = 499
+
+
+class ClientGone(Exception):
+    """Whoever asked has hung up; nobody reads what is answered."""
 
 
 class RequestError(Exception):
@@ -122,6 +125,12 @@ def ollama_error(problem: Problem) -> dict[str, Any]:
     return {"error": problem.message}
 
 
+def retry_headers(problem: Problem) -> dict[str, str]:
+    """When to try again, in seconds, and as OpenAI's clients read it first, in milliseconds."""
+    wait = problem.retry_after
+    return {} if wait is None else {"retry-after": str(wait), "retry-after-ms": str(wait * 1000)}
+
+
 def error_response(path: str, error: Exception) -> Response:
     """The answer to a request of this path that failed."""
     if isinstance(error, ClientGone):
@@ -134,9 +143,7 @@ def error_response(path: str, error: Exception) -> Response:
         body = ollama_error(problem)
     else:
         body = openai_error(problem)
-    wait = problem.retry_after
-    headers = {} if wait is None else {"retry-after": str(wait)}
-    return JSONResponse(body, status_code=problem.status, headers=headers)
+    return JSONResponse(body, status_code=problem.status, headers=retry_headers(problem))
 
 
 def error_event(error: Exception) -> bytes:

@@ -14,7 +14,9 @@ def health_routes(desk: Desk) -> APIRouter:
 
     @router.get("/health")
     async def health() -> JSONResponse:
-        """200 while every model answers, 503 with the reason once one has stopped."""
+        """200 while every model answers, 503 while the first is loaded, or once one has stopped."""
+        if desk.models.is_starting:
+            return JSONResponse({"status": "loading"}, 503, {"retry-after": "2"})
         faults = {
             served.id: str(served.worker.fault)
             for served in desk.models.all
