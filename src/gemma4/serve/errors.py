@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -165,8 +164,14 @@ def handle_errors(app: FastAPI) -> None:
 def _validation(error: RequestValidationError) -> Problem:
     """The first thing that is wrong with a body, named as the client would."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        why = first.get("ctx", {}).get("error", first["msg"])
+        return Problem(
+            status=400, message=f"the body is no JSON: {why} at character {first['loc'][-1]}"
+        )
     place = [str(part) for part in first["loc"] if part != "body"]
+    if not place and first["loc"][:1] == ("body",):
+        return Problem(status=400, message="the body must be a JSON object")
     param = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in place).lstrip(".")
     where = f"{param}: " if param else ""
-    status = HTTPStatus.BAD_REQUEST
-    return Problem(status=status, message=f"{where}{first['msg']}", param=param or None)
+    return Problem(status=400, message=f"{where}{first['msg']}", param=param or None)

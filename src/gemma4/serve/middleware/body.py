@@ -41,7 +41,7 @@ class BodyReader:
             return
         try:
             body = await self._read(scope, receive)
-            scope = _described(scope, body, self._limits)
+            _describe(scope, body, self._limits)
         except Gone:
             return
         except RequestError as error:
@@ -86,8 +86,8 @@ class BodyReader:
             yield message.get("body", b"")
 
 
-def _described(scope: Scope, body: bytes, limits: Limits) -> Scope:
-    """The request with headers that fit the body that routes get."""
+def _describe(scope: Scope, body: bytes, limits: Limits) -> None:
+    """Give a request headers that fit the body that routes get."""
     kind = (header(scope, b"content-type") or "").lower()
     dropped = {b"content-encoding", b"content-length"}
     if not kind.startswith(_FORM) and _LOOKS_LIKE_JSON.match(body):
@@ -97,7 +97,7 @@ def _described(scope: Scope, body: bytes, limits: Limits) -> Scope:
     headers.append((b"content-length", str(len(body)).encode()))
     if b"content-type" in dropped:
         headers.append((b"content-type", b"application/json"))
-    return {**scope, "headers": headers}
+    scope["headers"] = headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from ..desk import Desk
 
@@ -11,6 +11,11 @@ from ..desk import Desk
 def health_routes(desk: Desk) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["gemma4"])
+
+    @router.head("/", include_in_schema=False)
+    async def alive() -> Response:
+        """Agents ask so whether anybody is there."""
+        return Response()
 
     @router.get("/health")
     async def health() -> JSONResponse:
