@@ -26,8 +26,8 @@ def patient_protocol(seconds: float) -> type[H11Protocol]:
             super().connection_made(transport)
             self._watch_head()
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+        def handle_events(self) -> None:
+            super().handle_events()
             self._watch_head()
 
         def connection_lost(self, exc: Exception | None) -> None:

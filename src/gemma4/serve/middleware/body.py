@@ -90,7 +90,7 @@ def _describe(scope: Scope, body: bytes, limits: Limits) -> None:
     """Give a request headers that fit the body that routes get."""
     kind = (header(scope, b"content-type") or "").lower()
     dropped = {b"content-encoding", b"content-length"}
-    if not kind.startswith(_FORM) and _LOOKS_LIKE_JSON.match(body):
+    if not kind.startswith(_FORM) and ("json" in kind or _LOOKS_LIKE_JSON.match(body)):
         check_json(body, depth=limits.json_depth)
         dropped.add(b"content-type")
     headers = [pair for pair in scope["headers"] if pair[0] not in dropped]
