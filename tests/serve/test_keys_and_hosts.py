@@ -22,9 +22,11 @@ KEYS = ("first-key", "second-kéy")
 def client() -> Iterator[httpx2.Client]:
     hashes = tuple(hash_key(key) for key in KEYS)
     settings = ServeSettings(access=Access(key_hashes=hashes, origins=("https://app.example",)))
-    with live_server([scripted_llm(lambda _: "Hello.")], settings) as live:
-        with httpx2.Client(base_url=live.url, trust_env=False) as client:
-            yield client
+    with (
+        live_server([scripted_llm(lambda _: "Hello.")], settings) as live,
+        httpx2.Client(base_url=live.url, trust_env=False) as client,
+    ):
+        yield client
 
 
 @pytest.mark.parametrize(
