@@ -35,6 +35,13 @@ def make_journal(path: Path | None) -> logging.Logger:
     return journal
 
 
+def close_journal(journal: logging.Logger) -> None:
+    """Nothing more is written."""
+    for handler in tuple(journal.handlers):
+        journal.removeHandler(handler)
+        handler.close()
+
+
 def request_line(record: Record, *, method: str, route: str, status: int) -> dict[str, Any]:
     """What the log says of a request; what does not apply is left out."""
     line: dict[str, Any] = {

@@ -11,7 +11,7 @@ import uvicorn
 
 from ...hub.store import Store
 from ...serve.app import make_app
-from ...serve.journal import make_journal
+from ...serve.journal import close_journal, make_journal
 from ...serve.loading import DiskLoader
 from ...serve.middleware.keys import hash_key
 from ...serve.models import Models
@@ -85,13 +85,15 @@ def run_server(serving: Serving, store: Store, out: Output) -> None:
         on_loaded=loaded,
         on_failed=lambda error: server.fail(error),
     )
-    app = make_app(models, _with_own_key(settings, key), journal=make_journal(log))
+    journal = make_journal(log)
+    app = make_app(models, _with_own_key(settings, key), journal=journal)
     server = Server(_config(app, serving))
     try:
         server.run(sockets=[listener])
     finally:
         state.unlink(missing_ok=True)
         models.close()
+        close_journal(journal)
     if server.failure is not None:
         raise server.failure
     out.note("ended")
