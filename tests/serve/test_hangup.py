@@ -112,7 +112,7 @@ def test_while_the_model_is_loaded(stream: bool) -> None:
         client.close()
         assert wait_until(lambda: slot.users == 0) < 1
         loader.gate.set()
-        wait_until(lambda: slot.served is not None)
+        wait_until(lambda: slot.served is not None, seconds=30)
         assert wait_until(is_free(live)) < 1
 
 

@@ -37,8 +37,7 @@ def test_first_requests_at_once_load_once() -> None:
     loader = ScriptedLoader()
     with server_of(NamedShelf("a"), loader) as live, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(chat, live, "a") for _ in range(4)]
-        wait_until(lambda: loader.loads == ["a"])
-        wait_until(lambda: live.models._slots["a"].users == 4)
+        wait_until(lambda: loader.loads == ["a"] and live.models._slots["a"].users == 4)
         assert live.on_loop(lambda: live.models.standings[0].state) == "loading"
         loader.gate.set()
         assert {said(answer.result()) for answer in answers} == {"Hello from a."}
@@ -70,7 +69,7 @@ def test_a_load_that_takes_too_long_is_503_and_goes_on() -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_loading")
         assert int(answer.headers["retry-after"]) > 0
         loader.gate.set()
-        wait_until(lambda: loaded(live) == ["a"])
+        wait_until(lambda: loaded(live) == ["a"], seconds=30)
         assert said(chat(live, "a")) == "Hello from a."
     assert loader.loads == ["a"]
 
@@ -89,7 +88,7 @@ def test_what_the_server_was_started_with_is_loaded_at_once_and_stays() -> None:
         health = httpx2.get(f"{live.url}/health", trust_env=False)
         assert (health.status_code, health.json()["status"]) == (503, "loading")
         loader.gate.set()
-        wait_until(lambda: loaded(live) == ["b"])
+        wait_until(lambda: loaded(live) == ["b"], seconds=30)
         assert said(chat(live, None)) == "Hello from b."
         assert loaded(live) == ["b"]
         assert httpx2.get(f"{live.url}/health", trust_env=False).status_code == 200
@@ -129,7 +128,7 @@ def test_a_model_in_use_is_waited_for_and_never_thrown_out() -> None:
         ThreadPoolExecutor(2) as pool,
     ):
         first = pool.submit(chat, live, "a")
-        wait_until(lambda: loaded(live) == ["a"])
+        wait_until(lambda: loaded(live) == ["a"], seconds=30)
         second = pool.submit(chat, live, "b")
         assert said(first.result()) == "word " * 40
         assert said(second.result()) == "word " * 40
@@ -141,7 +140,7 @@ def test_unloading_lets_answers_end_first() -> None:
     loader.script, loader.step_seconds = lambda _: "word " * 40, 0.02
     with server_of(NamedShelf("a"), loader) as live, ThreadPoolExecutor(1) as pool:
         first = pool.submit(chat, live, "a")
-        wait_until(lambda: loaded(live) == ["a"])
+        wait_until(lambda: loaded(live) == ["a"], seconds=30)
         body = {"model": "a"}
         answer = httpx2.post(f"{live.url}/models/unload", json=body, trust_env=False).json()
         assert answer == {"id": "a", "was_loaded": True}

@@ -87,7 +87,8 @@ class AnswerStream:
         """
         seconds = self._limits.queue_seconds
         try:
-            self._first = await asyncio.wait_for(self._queue.get(), seconds)
+            async with asyncio.timeout(seconds):
+                self._first = await self._queue.get()
         except TimeoutError:
             self.cancel()
             raise RequestError(
@@ -125,7 +126,8 @@ class AnswerStream:
                 raise self._too_slow()
             wait = min(wait, left)
         try:
-            return await asyncio.wait_for(self._queue.get(), wait)
+            async with asyncio.timeout(wait):
+                return await self._queue.get()
         except TimeoutError:
             return None
 

@@ -37,9 +37,13 @@ class Answers:
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, Item]]:
         """Events with the number of their answer, as they come."""
-        async for index, item in self._pairs():
-            self._record.note(index, item)
-            yield index, item
+        try:
+            async for index, item in self._pairs():
+                self._record.note(index, item)
+                yield index, item
+        except Exception as error:  # in the middle of a stream no status tells it
+            self._record.error = type(error).__name__
+            raise
 
     async def _pairs(self) -> AsyncIterator[tuple[int, Item]]:
         if len(self.streams) == 1:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ..errors import ContextError, EnvironmentFault, Gemma4Error, ModelNotFoundError
+from .record import record_of
 
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -154,6 +155,7 @@ def handle_errors(app: FastAPI) -> None:
     """Let every error leave in its protocol's form."""
 
     async def answer(request: Request, error: Exception) -> Response:
+        record_of(request.scope).error = type(error).__name__
         return error_response(request.url.path, error)
 
     for kind in (Gemma4Error, RequestError, RequestValidationError, HTTPException, ClientGone):

@@ -58,8 +58,8 @@ def fit_of(known: Known, loader: DiskLoader) -> str:
     )
 
 
-def say_loaded(out: Output, served: Served, url: str, *, first: bool) -> None:
-    """That a model is there, how it computes, and the first time how to try it."""
+def say_loaded(out: Output, served: Served) -> None:
+    """That a model is there, and how it computes."""
     info = served.llm.info
     out.note(
         f"{served.id} is loaded in {info.load_seconds:.1f} s: context {info.context:,} tokens, "
@@ -68,8 +68,10 @@ def say_loaded(out: Output, served: Served, url: str, *, first: bool) -> None:
     )
     for note in info.notes:
         out.note(f"  {note}")
-    if first:
-        out.note(
-            f"try: curl {url}/v1/chat/completions -d "
-            f'\'{{"model": "{served.id}", "messages": [{{"role": "user", "content": "Hello!"}}]}}\''
-        )
+
+
+def say_how(out: Output, served: Served, url: str, *, needs_key: bool) -> None:
+    """How to try it."""
+    key = "-H 'authorization: Bearer KEY' " if needs_key else ""
+    body = f'{{"model": "{served.id}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+    out.note(f"try: curl {url}/v1/chat/completions {key}-d '{body}'")

@@ -20,7 +20,7 @@ from ...serve.settings import ServeSettings
 from ...serve.shelf import Shelf
 from ...serve.slot import Served
 from ..output import Output
-from .banner import say_loaded, say_models, say_where
+from .banner import say_how, say_loaded, say_models, say_where
 from .listener import listen, url_of
 from .state import write_down
 
@@ -73,7 +73,9 @@ def run_server(serving: Serving, store: Store, out: Output) -> None:
     announced: list[str] = []
 
     def loaded(served: Served) -> None:
-        say_loaded(out, served, url, first=not announced)
+        say_loaded(out, served)
+        if not announced:
+            say_how(out, served, url, needs_key=key is not None)
         announced.append(served.id)
 
     server: Server

@@ -73,7 +73,8 @@ class BodyReader:
         more = True
         while more:
             try:
-                message = await asyncio.wait_for(receive(), seconds)
+                async with asyncio.timeout(seconds):
+                    message = await receive()
             except TimeoutError:
                 raise RequestError(
                     f"the body stopped coming for {seconds:g} s; send it again",
@@ -119,7 +120,8 @@ async def _linger(receive: Receive) -> None:
             more = message["type"] == "http.request" and message.get("more_body", False)
 
     with suppress(TimeoutError):
-        await asyncio.wait_for(take_all(), _LINGER_SECONDS)
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await take_all()
 
 
 def _too_long(found: str, limit: int) -> RequestError:

@@ -39,7 +39,8 @@ class CancelOnHangup:
 
         async def say(message: Message) -> None:
             try:
-                await asyncio.wait_for(send(message), self._limits.send_seconds)
+                async with asyncio.timeout(self._limits.send_seconds):
+                    await send(message)
             except TimeoutError:
                 gone.set()
                 raise NobodyReads from None
