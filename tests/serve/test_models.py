@@ -1,5 +1,6 @@
 """Models on demand: one load for all who ask, keep-alive, eviction, failures, aliases."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -118,6 +119,23 @@ def test_memory_is_made_free_before_a_load() -> None:
         answer = chat(live, "a")
         assert answer.status_code == 503
         assert "9 GiB" in answer.json()["error"]["message"]
+
+
+def test_a_load_waits_for_the_memory_of_what_is_leaving() -> None:
+    loader = open_loader()
+    with server_of(NamedShelf("a"), loader) as live:
+        chat(live, "a")
+        worker = live.models.find("a").worker
+        loader.lacks = lambda _: "a needs 9 GiB" if worker._thread.is_alive() else None
+        busy = threading.Event()
+        worker.call(lambda: busy.wait(20) and None)  # it cannot be closed yet
+        live.on_loop(lambda: live.models.unload("a"))
+        wait_until(lambda: not loaded(live))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(chat, live, "a")
+            wait_until(lambda: bool(live.models._slots))
+            busy.set()
+            assert said(answer.result()) == "Hello from a."
 
 
 def test_a_model_in_use_is_waited_for_and_never_thrown_out() -> None:
