@@ -126,9 +126,9 @@ def test_requests_of_one_key_are_counted() -> None:
     assert [paced.ask("a") for _ in range(4)] == [(200, None)] * 3 + [(429, 20)]
     assert paced.ask("b") == (200, None)
     assert paced.ask("a", method="GET") == (200, None)
-    paced.now += 19
+    paced.now += 19.5
     assert paced.ask("a") == (429, 1)
-    paced.now += 1
+    paced.now += 0.6
     assert paced.ask("a") == (200, None)
     paced.now += 3600
     assert [paced.ask("a")[0] for _ in range(4)] == [200, 200, 200, 429]
