@@ -9,15 +9,12 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from .desk import Answers
+from .errors import ClientGone
 
 T = TypeVar("T")
 
 EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-
-
-class ClientGone(Exception):
-    """Whoever asked has hung up; nobody reads what is answered."""
 
 
 class StreamedAnswers(StreamingResponse):

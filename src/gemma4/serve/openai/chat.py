@@ -20,6 +20,7 @@ def chat_routes(desk: Desk) -> APIRouter:
             body.model,
             lambda _: body.question(desk.settings),
             count=body.n or 1,
+            request=request,
         )
         if body.stream:
             wants_usage = body.stream_options is not None and body.stream_options.include_usage
