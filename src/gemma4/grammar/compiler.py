@@ -66,7 +66,9 @@ class Compiler:
             grammars.append({"name": "answer", "lark_grammar": user_grammar})
         new = partial(new_matcher, self._tokenizer, json.dumps({"grammars": grammars}))
         compiled = Compiled(new, writes_json=isinstance(format, JsonObject | JsonSchema))
-        if not any(compiled.begin().compute_bitmask()):
+        first = compiled.begin()
+        first.compute_bitmask()
+        if first.is_error():
             raise GrammarError("nothing satisfies the grammar: no token may come first")
         return compiled, loosened
 
@@ -108,8 +110,8 @@ class Compiler:
             matcher = new_matcher(self._tokenizer, grammar)
         except GrammarError as error:
             return str(error)
-        starts = matcher.is_accepting() or any(matcher.compute_bitmask())
-        return "" if starts else NOTHING
+        matcher.compute_bitmask()
+        return NOTHING if matcher.is_error() else ""
 
 
 def _bounded(text: str) -> str:

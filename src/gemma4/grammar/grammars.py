@@ -95,10 +95,12 @@ class _Library:
 
 def _content(format: Format | None, tools: ToolRule | None) -> str:
     """What a compiled grammar depends on, as text."""
-    said: list[Any] = [repr(format)]
+    said: list[Any]
     if isinstance(format, JsonSchema):
         check_bounds(format.schema)
         said = ["schema", format.schema, format.strict]
+    else:
+        said = [repr(format)]
     if tools is not None:
         for tool in tools.offered:
             check_bounds(tool.parameters)

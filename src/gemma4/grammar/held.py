@@ -8,8 +8,8 @@ from .matching import Compiled
 from .signs import Signs
 from .writing import Writing
 
-MAX_DEPTH = 60
-"""Lists and maps within each other; what reads calls and JSON back goes a little deeper."""
+MAX_DEPTH = 48
+"""Lists and maps within each other. What reads calls back goes to 64; a token may open several at once."""
 MANY_LOOPS = 8
 """From so many on everything is closed as soon as it may be."""
 
@@ -21,7 +21,7 @@ class Held:
         guards: whether loops are ended.
 
     Attributes:
-        ended_loops: how many texts and lists were closed because they repeated themselves without end.
+        ended_loops: how many texts, lists and numbers were closed because they went on without end.
         period: of a loop inside a call. It is not closed, lest a tool be run with half a text.
     """
 
@@ -82,10 +82,11 @@ class Held:
             self._writing = Writing(None)
 
     def _look_for_loops(self, writing: Writing) -> None:
-        if not self._writes_json:
+        looping = writing.number_is_long
+        if self._writes_json:
+            looping |= writing.text_period is not None or writing.document_period is not None
+        else:
             self.period = writing.text_period
-            return
-        looping = writing.text_period is not None or writing.document_period is not None
         self.ended_loops += looping and not self._closing
         self._closing = looping
 
