@@ -84,4 +84,4 @@ def _closers(constraint: AnswerConstraint) -> list[int]:
 
 
 def _length(id: int) -> int:
-    return len(tokenizer().token_bytes(id))
+    return 1 if tokenizer().is_special(id) else len(tokenizer().token_bytes(id))
