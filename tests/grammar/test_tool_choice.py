@@ -143,3 +143,36 @@ def test_text_scores_stay_as_they_are() -> None:
     kept = torch.isfinite(restricted)
     assert torch.equal(restricted[kept], scores[kept])
     assert (~kept).sum() == 2  # <|tool_call> and <|channel>
+
+
+def test_a_tool_that_cannot_be_called_is_named_and_the_others_can() -> None:
+    wrong = Tool(
+        name="f", description="", parameters={"required": ["a"], "properties": {"a": False}}
+    )
+    made = grammars().constraint(AnswerRule(tools=ToolRule(tools=[wrong, *TOOLS])))
+    assert [one.keyword for one in made.warnings] == ["parameters"]
+    assert accepts(made, LS)
+    with pytest.raises(GrammarError, match=r"'f'.*contradicts itself"):
+        grammars().constraint(AnswerRule(tools=ToolRule(tools=[wrong, *TOOLS], strict=True)))
+
+
+def test_malformed_keywords_do_not_break_an_agent() -> None:
+    """As servers of tools send them: `required` inside a property, a type that is none."""
+    parameters = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "required": True}, "b": {"type": "any"}},
+    }
+    tool = Tool(name="f", description="", parameters=parameters)
+    made = grammars().constraint(AnswerRule(tools=ToolRule(tools=[tool])))
+    assert {(one.pointer, one.keyword) for one in made.warnings} == {
+        ("f/properties/a", "required"),
+        ("f/properties/b", "type"),
+    }
+    assert accepts(made, '<|tool_call>call:f{a:<|"|>x<|"|>,b:[1]}<tool_call|>')
+
+
+def test_one_name_may_be_the_beginning_of_another() -> None:
+    tools = [Tool(name=name, description="") for name in ("now", "now_utc")]
+    for tool in tools:
+        made = grammars().constraint(AnswerRule(tools=ToolRule(tools=tools, mode="required")))
+        assert accepts(made, f"<|tool_call>call:{tool.name}{{}}<tool_call|>")

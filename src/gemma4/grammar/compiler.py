@@ -20,6 +20,7 @@ from .schema.translate import Translator
 NOTHING = "unsatisfiable: nothing matches it"
 MAX_TEXT = 1_000_000
 MAX_CHOICES = 10_000
+MAX_REFUSALS = 10_000
 
 
 class Compiler:
@@ -99,6 +100,8 @@ class Compiler:
 
     def refused(self, lark: str) -> str:
         """Why the library refuses `%json` or a terminal, or that nothing matches it; empty if it is sound."""
+        if len(self._refusals) > MAX_REFUSALS:
+            self._refusals.clear()
         if lark not in self._refusals:
             is_rule = lark.startswith("%json")
             grammar = f"start: {lark}" if is_rule else f"start: T\nT: {lark}"

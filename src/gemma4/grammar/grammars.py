@@ -29,7 +29,8 @@ _Made = tuple[Compiled, tuple[Loosened, ...]]
 
 
 class Grammars:
-    """Makes the constraints of answers. May be asked from several threads.
+    """Makes the constraints of answers. May be asked for them from several threads; the constraints
+    themselves belong to the one thread that runs the engine.
 
     Args:
         vocab_size: of the model's scores.

@@ -3,6 +3,7 @@
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
+from ..text.tokens.special_tokens import STRING, TOOL_CALL_BEGIN
 from .masks import Bits
 from .matching import Compiled
 from .signs import Signs
@@ -33,6 +34,8 @@ class Held:
         self._compiled = compiled
         self._matcher: LLMatcher = compiled.begin()
         self._ids: list[int] = []
+        # The library knows no more tokens than the tokenizer; what lies behind is never allowed.
+        self._num_bytes = (library.vocab_size + 31) // 32 * 4
         self._writes_json = compiled.writes_json
         self._signs, self._library, self._guards = signs, library, guards
         self._writing: Writing | None = None
@@ -45,10 +48,10 @@ class Held:
         Raises:
             GrammarError: the grammar became too complex to follow.
         """
-        self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
+        self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, self._num_bytes)
         if self._matcher.is_error():
             self._matcher = self._compiled.begin_anew(self._ids)
-            self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
+            self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, self._num_bytes)
         if self._writing is not None:
             self._narrow(bits, self._writing)
 
@@ -75,8 +78,8 @@ class Held:
     def _begin(self, token: int) -> None:
         """The first token tells whether a call is written or what the format asks for."""
         self._begun = True
-        if token == self._signs.specials.get("<|tool_call>"):
-            self._writing = Writing(self._signs.specials['<|"|>'])
+        if token == self._signs.specials.get(TOOL_CALL_BEGIN):
+            self._writing = Writing(self._signs.specials[STRING])
             self._writes_json = False
         elif self._writes_json:
             self._writing = Writing(None)
