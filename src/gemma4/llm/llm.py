@@ -24,7 +24,7 @@ from ..text.reading.parse_messages import to_messages
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
 from ..text.tools.define import to_tools
-from .conversation import read_conversation
+from .conversation import ReadConversation, read_conversation
 from .decoding import ChatDecoder, PlainDecoder
 from .events import Answer, Event
 from .fold import fold
@@ -201,13 +201,7 @@ class LLM:
         sampling = effective(self.defaults, asked.options)
         if isinstance(asked, Continuation):
             return self._prepare_text(asked, sampling)
-        read = read_conversation(
-            asked,
-            config=self.config,
-            template=self.template,
-            tokenizer=self.tokenizer,
-            check_length=self.streams.engine.check_length,
-        )
+        read = self._read(asked, self.streams.engine.check_length)
         decoder = ChatDecoder(
             self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
         )
@@ -227,6 +221,14 @@ class LLM:
             facts=facts,
             constraint=None if rule is None else self.grammars.constraint(rule),
         )
+
+    def render(self, question: Question) -> ReadConversation:
+        """The prompt of a conversation, however long. Touches no tensor of the model: any thread may.
+
+        Raises:
+            InputError: one of its kinds, for anything that cannot be rendered.
+        """
+        return self._read(question, lambda _: None)
 
     def begin(self, prepared: Prepared, on_prefill: OnPrefill | None = None) -> Turn:
         """Encode media and check the request; it runs once it is submitted. For the engine's thread.
@@ -320,6 +322,15 @@ class LLM:
             media_seconds=media_seconds,
             media=tuple(medium.usage for medium in media),
             warnings=warnings,
+        )
+
+    def _read(self, question: Question, check_length: Callable[[int], None]) -> ReadConversation:
+        return read_conversation(
+            question,
+            config=self.config,
+            template=self.template,
+            tokenizer=self.tokenizer,
+            check_length=check_length,
         )
 
     def _prepare_text(self, asked: Continuation, sampling: Sampling) -> Prepared:

@@ -107,7 +107,7 @@ def joined(deliveries: Sequence[Delivery]) -> list[Delivery]:
     for item in deliveries:
         last = found[-1] if found else None
         if isinstance(item, ContentDelta) and isinstance(last, ContentDelta):
-            found[-1] = ContentDelta(last.text + item.text)
+            found[-1] = ContentDelta(last.text + item.text, last.logprobs + item.logprobs)
         elif isinstance(item, ThoughtDelta) and isinstance(last, ThoughtDelta):
             found[-1] = ThoughtDelta(last.text + item.text)
         else:
@@ -115,10 +115,8 @@ def joined(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return found
 
 
-async def ask(
-    worker: Worker, asked: Asked, *, count: int = 1, ping_seconds: float
-) -> list[AnswerStream]:
-    """As many answers to one question as wanted, all accepted by the engine.
+async def ask(worker: Worker, asked: Sequence[Asked], *, ping_seconds: float) -> list[AnswerStream]:
+    """An answer to each, all accepted by the engine.
 
     Templates, tokenizing and decoding of media run on a thread, so that the loop goes on meanwhile.
 
@@ -128,8 +126,8 @@ async def ask(
     """
     streams: list[AnswerStream] = []
     try:
-        for number in range(count):
-            prepared = await asyncio.to_thread(worker.llm.prepare, _numbered(asked, number))
+        for one in asked:
+            prepared = await asyncio.to_thread(worker.llm.prepare, one)
             stream = AnswerStream(worker, prepared, ping_seconds=ping_seconds)
             streams.append(stream)
             await stream.begin()
@@ -140,9 +138,11 @@ async def ask(
     return streams
 
 
-def _numbered(asked: Asked, number: int) -> Asked:
-    """A seed of its own for each answer, so that they differ and can all be had again."""
+def numbered(asked: Asked, count: int) -> list[Asked]:
+    """The same so many times, each with a seed of its own: they differ, and can all be had again."""
     seed = asked.options.get("seed")
-    if not number or seed is None:
-        return asked
-    return replace(asked, options={**asked.options, "seed": seed + number})
+    if seed is None:
+        return [asked] * count
+    return [
+        replace(asked, options={**asked.options, "seed": seed + number}) for number in range(count)
+    ]

@@ -1,10 +1,12 @@
 """Where requests of all protocols come together: a model is held, asked, and let go of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from .answers import AnswerStream, Asked, Item, ask
+from ..llm.conversation import ReadConversation
+from ..llm.question import Question
+from .answers import AnswerStream, Asked, Item, ask, numbered
 from .models import Models, Served
 from .settings import ServeSettings
 
@@ -14,12 +16,16 @@ class Answers:
 
     Attributes:
         served: the model that answers.
-        asked: what it was asked.
+        asked: what it was asked, answer by answer.
         streams: one for each answer that was wanted.
     """
 
     def __init__(
-        self, served: Served, asked: Asked, streams: list[AnswerStream], held: AsyncExitStack
+        self,
+        served: Served,
+        asked: Sequence[Asked],
+        streams: list[AnswerStream],
+        held: AsyncExitStack,
     ) -> None:
         self.served = served
         self.asked = asked
@@ -60,12 +66,29 @@ class Desk:
         Raises:
             ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
         """
+        return await self.ask_all(model, lambda served: numbered(build(served), count))
+
+    async def ask_all(
+        self, model: str | None, build: Callable[[Served], Sequence[Asked]]
+    ) -> Answers:
+        """Ask a model several things at once; see `ask`."""
         async with AsyncExitStack() as stack:
             served = await stack.enter_async_context(self.models.use(model))
             asked = build(served)
             ping = self.settings.limits.ping_seconds
-            streams = await ask(served.worker, asked, count=count, ping_seconds=ping)
+            streams = await ask(served.worker, asked, ping_seconds=ping)
             return Answers(served, asked, streams, stack.pop_all())
+
+    async def render(
+        self, model: str | None, build: Callable[[Served], Question]
+    ) -> ReadConversation:
+        """The prompt that a question would be, however long; nothing is answered.
+
+        Raises:
+            ModelNotFoundError, InputError: it cannot be done.
+        """
+        async with self.models.use(model) as served:
+            return await asyncio.to_thread(served.llm.render, build(served))
 
 
 async def _merged(streams: list[AnswerStream]) -> AsyncIterator[tuple[int, Item]]:

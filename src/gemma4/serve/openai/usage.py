@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ...llm.events import Finished, TokenLogprob, Usage
+from ...llm.events import Finished, Usage
 
 FINISH_REASONS = {
     "stop": "stop",
@@ -62,8 +62,10 @@ def _rate(count: int, seconds: float) -> float:
     return count / seconds if seconds > 0 else 0.0
 
 
-def done_of(finished: Finished) -> dict[str, Any]:
-    """What was really done; `gemma4` in an answer."""
+def done_of(answers: Sequence[Finished], *remarks: str) -> dict[str, Any]:
+    """What was really done; `gemma4` in an answer. Warnings are of all answers, and remarks join them."""
+    finished = answers[0]
+    warnings = [warning for one in answers for warning in one.warnings]
     sampling = asdict(finished.sampling)
     for name in ("logit_bias", "suppress_ids", "stop_ids", "logprobs"):
         sampling.pop(name)
@@ -79,25 +81,5 @@ def done_of(finished: Finished) -> dict[str, Any]:
         "media": [asdict(medium) for medium in finished.usage.media],
         "speculation": None if finished.speculation is None else asdict(finished.speculation),
         "constraint": None if finished.constraint is None else asdict(finished.constraint),
-        "warnings": list(finished.warnings),
+        "warnings": list(dict.fromkeys((*warnings, *remarks))),
     }
-
-
-def logprobs_of(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
-    """OpenAI's form of log-probabilities; None where they were not asked for."""
-    if tokens is None:
-        return None
-    return {
-        "content": [
-            {
-                **_scored(one.text, one.logprob),
-                "top_logprobs": [_scored(text, score) for _, text, score in one.top],
-            }
-            for one in tokens
-        ],
-        "refusal": None,
-    }
-
-
-def _scored(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": max(logprob, -9999.0), "bytes": list(text.encode())}
