@@ -15,6 +15,7 @@ from ..engine.soft_token_cache import SoftTokenCache
 from ..engine.streams import Streams
 from ..errors import ContextError, InputError
 from ..grammar import AnswerRule, Format, Grammars, ToolMode
+from ..kernels.native import Native
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
@@ -87,6 +88,7 @@ class LLM:
         is_chat_model: tuned for conversations; False for base models, which continue text.
         grammars: hold answers to a format or to tool calls.
         soft_tokens: of media seen before, by content.
+        kernels: native ones, if they compute; None: torch, or a GPU's.
     """
 
     model: Gemma4
@@ -99,6 +101,7 @@ class LLM:
     info: ModelInfo
     grammars: Grammars
     soft_tokens: SoftTokenCache = field(default_factory=SoftTokenCache)
+    kernels: Native | None = None
 
     @property
     def config(self) -> ModelConfig:
@@ -276,7 +279,7 @@ class LLM:
             InputError: no ids, or one outside the vocabulary.
             ContextError: more ids than the context holds.
         """
-        self._check_ids(ids)
+        self.check_ids(ids)
         prompt = place_media(self.model, ids, media)
         rows = torch.arange(len(ids), device=self.model.device)
         kv = PassKV(self.model.decoder.specs)
@@ -287,7 +290,13 @@ class LLM:
             scores[start : start + LOGIT_ROWS] = self.model.decoder.logits(part)
         return scores
 
-    def _check_ids(self, ids: Sequence[int]) -> None:
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Refuse what the model cannot read.
+
+        Raises:
+            InputError: no ids, or one outside the vocabulary.
+            ContextError: more ids than the context holds.
+        """
         size = self.config.text.vocab_size
         wrong = [token for token in ids if not 0 <= token < size]
         if wrong:
@@ -337,7 +346,7 @@ class LLM:
         ids = asked.ids
         if ids is None:
             ids = completion_prompt(asked.text, tokenizer=self.tokenizer).ids
-        self._check_ids(ids)
+        self.check_ids(ids)
         self.streams.engine.check_length(len(ids))
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
         facts = self._facts(thinking=False, template=None)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from ..llm.events import ContentDelta, Event, Finished, ThoughtDelta
 from ..llm.question import Continuation, Question
@@ -15,6 +15,7 @@ from ..llm.stream import Prepared
 from ..llm.worker import Begun, Delivery, Failed, PrefillProgress, Ticket, Worker
 
 Asked = Question | Continuation
+A = TypeVar("A", bound=Asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ async def ask(worker: Worker, asked: Sequence[Asked], *, ping_seconds: float) ->
     return streams
 
 
-def numbered(asked: Asked, count: int) -> list[Asked]:
+def numbered(asked: A, count: int) -> list[A]:
     """The same so many times, each with a seed of its own: they differ, and can all be had again."""
     seed = asked.options.get("seed")
     if seed is None:

@@ -6,6 +6,8 @@ from .desk import Desk
 from .errors import handle_errors
 from .models import Models
 from .openai.chat import chat_routes
+from .openai.completions import completion_routes
+from .openai.embeddings import embedding_routes
 from .openai.models import model_routes
 from .own.health import health_routes
 from .settings import ServeSettings
@@ -16,7 +18,8 @@ def make_app(models: Models, settings: ServeSettings) -> FastAPI:
     app = FastAPI(title="gemma4", docs_url=None, redoc_url=None)
     desk = Desk(models, settings)
     handle_errors(app)
-    for routes in (chat_routes(desk), model_routes(desk)):
+    for make in (chat_routes, completion_routes, embedding_routes, model_routes):
+        routes = make(desk)
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
     app.include_router(health_routes(desk))

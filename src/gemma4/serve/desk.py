@@ -61,7 +61,7 @@ class Desk:
         """Ask a model; the engine has accepted all when this returns.
 
         Args:
-            build: makes the question, knowing who is asked.
+            build: makes the question, knowing who is asked; runs on a thread, for media may be large.
 
         Raises:
             ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
@@ -74,7 +74,7 @@ class Desk:
         """Ask a model several things at once; see `ask`."""
         async with AsyncExitStack() as stack:
             served = await stack.enter_async_context(self.models.use(model))
-            asked = build(served)
+            asked = await asyncio.to_thread(build, served)
             ping = self.settings.limits.ping_seconds
             streams = await ask(served.worker, asked, ping_seconds=ping)
             return Answers(served, asked, streams, stack.pop_all())
@@ -88,7 +88,7 @@ class Desk:
             ModelNotFoundError, InputError: it cannot be done.
         """
         async with self.models.use(model) as served:
-            return await asyncio.to_thread(served.llm.render, build(served))
+            return await asyncio.to_thread(lambda: served.llm.render(build(served)))
 
 
 async def _merged(streams: list[AnswerStream]) -> AsyncIterator[tuple[int, Item]]:

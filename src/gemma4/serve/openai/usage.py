@@ -16,16 +16,20 @@ FINISH_REASONS = {
 """Clients check these words against OpenAI's list; `gemma4.finish_detail` says what really happened."""
 
 
-def usage_of(finished: Sequence[Finished]) -> dict[str, Any]:
-    """Tokens of a request with one answer or several; its prompt counts once."""
+def usage_of(finished: Sequence[Finished], *, num_prompts: int = 1) -> dict[str, Any]:
+    """Tokens of a request; a prompt counts once, however many answers it has."""
     usages = [one.usage for one in finished]
-    prompt, completion = usages[0].prompt_tokens, sum(u.completion_tokens for u in usages)
+    read = usages[:: len(usages) // num_prompts]
+    prompt, completion = (
+        sum(u.prompt_tokens for u in read),
+        sum(u.completion_tokens for u in usages),
+    )
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": usages[0].cached_tokens,
+            "cached_tokens": sum(u.cached_tokens for u in read),
             "audio_tokens": _soft(usages[0], "audio"),
             "image_tokens": _soft(usages[0], "image"),
             "video_tokens": _soft(usages[0], "video"),
