@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .desk import Answers
-
 T = TypeVar("T")
 
 EVENT_STREAM = "text/event-stream"
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class Closable(Protocol):
+    """What a stream must let go of in the end, such as `desk.Answers`."""
+
+    async def aclose(self) -> None:
+        """Cancel what is not over."""
 
 
 class ClientGone(Exception):
@@ -25,7 +30,7 @@ class StreamedAnswers(StreamingResponse):
 
     def __init__(
         self,
-        answers: Answers,
+        answers: Closable,
         content: AsyncIterator[bytes],
         *,
         media_type: str = EVENT_STREAM,
