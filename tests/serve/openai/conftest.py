@@ -17,7 +17,8 @@ def answer(prompt: str) -> str:
     turns = prompt.split("<|turn>")
     asked = next((t for t in reversed(turns) if t.startswith("user\n")), turns[-1])
     if "<|tool_response>" in turns[-1]:
-        return "It is sunny."
+        thought = "I see.<channel|>" if prompt.endswith("<|channel>thought\n") else ""
+        return f"{thought}It is sunny."
     for word, said in ANSWERS.items():
         if re.search(rf"\b{word}\b", asked):
             return said

@@ -28,7 +28,7 @@ def model_routes(desk: Desk) -> APIRouter:
 
 def describe(served: Served) -> dict[str, Any]:
     """A model in OpenAI's form, and what agents look for beside it."""
-    context = served.llm.info.context
+    context, text = served.llm.info.context, served.llm.config.text
     return {
         "id": served.id,
         "object": "model",
@@ -37,5 +37,11 @@ def describe(served: Served) -> dict[str, Any]:
         "context_length": context,
         "max_model_len": context,
         "capabilities": capabilities_of(served.llm),
+        "meta": {
+            "n_ctx": context,
+            "n_ctx_train": text.max_positions,
+            "n_embd": text.hidden_size,
+            "n_vocab": text.vocab_size,
+        },
         "loaded": True,
     }
