@@ -171,7 +171,7 @@ def test_tools_of_other_kinds_are_left_out_and_said(http: RawHttp) -> None:
     assert "'web_search' was left out" in found["gemma4"]["warnings"][0]
 
 
-def test_the_last_message_is_gone_on_with(http: RawHttp) -> None:
+def test_the_last_message_is_gone_on_with() -> None:
     seen = []
 
     def note(prompt: str) -> str:

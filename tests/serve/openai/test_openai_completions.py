@@ -152,7 +152,7 @@ def test_too_long_a_prompt_says_which_and_by_how_much(http: RawHttp) -> None:
 
 
 def test_an_error_in_the_middle_is_told_in_the_stream() -> None:
-    def broken(prompt: str) -> str:
+    def broken(_: str) -> str:
         raise RuntimeError("the script broke")
 
     with live_server([scripted_llm(broken)]) as live:

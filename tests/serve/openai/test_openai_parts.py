@@ -78,7 +78,7 @@ def test_what_is_wrong_is_named(part: dict[str, Any], words: str) -> None:
     assert caught.value.param == "c[0]"
 
 
-def ask(http: RawHttp, part: dict[str, Any], **more: Any) -> dict[str, Any]:
+def ask(part: dict[str, Any], **more: Any) -> dict[str, Any]:
     content = [{"type": "text", "text": "What?"}, part]
     return {"model": "scripted", "messages": [{"role": "user", "content": content}], **more}
 
@@ -90,17 +90,17 @@ def photo() -> str:
 
 def test_a_picture_is_seen_with_the_budget_that_was_asked_for(http: RawHttp) -> None:
     low = {"type": "image_url", "image_url": {"url": photo(), "detail": "low"}}
-    found = http.post("/v1/chat/completions", ask(http, low))
+    found = http.post("/v1/chat/completions", ask(low))
     assert found["gemma4"]["media"][0]["soft_tokens"] <= 70
     assert found["usage"]["prompt_tokens_details"]["image_tokens"] > 20
     plain = {"type": "image_url", "image_url": photo()}
-    more = http.post("/v1/chat/completions", ask(http, plain, image_budget=140))
+    more = http.post("/v1/chat/completions", ask(plain, image_budget=140))
     assert 70 < more["gemma4"]["media"][0]["soft_tokens"] <= 140
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_damaged_medium_is_named_before_anything_is_sent(http: RawHttp, stream: bool) -> None:
-    body = ask(http, {"type": "image_url", "image_url": URL}, stream=stream)
+    body = ask({"type": "image_url", "image_url": URL}, stream=stream)
     error = http.error("/v1/chat/completions", body)
     assert error["param"] == "messages[0].content[1]"
     assert error["message"].startswith("messages[0].content[1]: ")
@@ -109,4 +109,4 @@ def test_a_damaged_medium_is_named_before_anything_is_sent(http: RawHttp, stream
 
 def test_a_wrong_budget_is_refused(http: RawHttp) -> None:
     part = {"type": "image_url", "image_url": photo(), "image_budget": 99}
-    assert "70, 140" in http.error("/v1/chat/completions", ask(http, part))["message"]
+    assert "70, 140" in http.error("/v1/chat/completions", ask(part))["message"]
