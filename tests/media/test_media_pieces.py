@@ -48,7 +48,7 @@ def test_cuts_fall_into_the_quiet_and_else_say_so() -> None:
     first, second, third = cut(talk(75.0, 25.0, 48.0))
     assert 25.0 < first.seconds[1] < 25.5
     assert 48.0 < second.seconds[1] < 48.5
-    assert not (first.cut_in_sound or second.cut_in_sound or third.cut_in_sound)
+    assert [one.cut_in_sound for one in (first, second, third)] == [False] * 3
     loud, rest = cut(talk(31.0))
     assert loud.cut_in_sound
     assert not rest.cut_in_sound
