@@ -37,7 +37,9 @@ def test_a_model_that_would_not_call_is_made_to() -> None:
 
 def test_forbidden_calls_are_not_made() -> None:
     llm = scripted_llm(lambda _: '<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|>')
-    answer = llm.chat("Weather?", tools=[TOOL], tool_choice=ToolChoice(mode="none"), max_tokens=8, temperature=0.0)
+    answer = llm.chat(
+        "Weather?", tools=[TOOL], tool_choice=ToolChoice(mode="none"), max_tokens=8, temperature=0.0
+    )
     assert not answer.tool_calls
 
 

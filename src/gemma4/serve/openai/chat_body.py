@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...llm.llm import LLM
 from ...llm.question import Question
 from ..errors import RequestError
+from ..rules import is_strict, read_format, read_tool_choice
 from ..settings import ServeSettings
+from ..thinking import Thinking
 from .messages import ChatMessage, read_messages
 from .reasoning import ReasoningFields
-from .rules import held_to
 from .sampling import SamplingFields
 from .tools import read_tools
 
@@ -73,23 +74,24 @@ class ChatBody(SamplingFields, ReasoningFields):
             RequestError, MessageError: it cannot be understood, or done.
         """
         self._check()
-        tools, unheard = read_tools(self.tools or self.functions or ())
+        offered = self.tools or self.functions or ()
+        tools, unheard = read_tools(offered)
         read = read_messages(self.messages, settings)
-        thinking = self.wanted_thinking().enabled
+        thinking = self.wanted_thinking()
         remarks = (*unheard, *read.remarks)
-        if thinking and "enable_thinking" not in llm.template.variables:
-            thinking = False
+        if thinking.enabled and "enable_thinking" not in llm.template.variables:
+            thinking = Thinking()
             remarks = (*remarks, f"{llm.info.name} answered without thinking, which it cannot do")
         choice = self.function_call if self.is_legacy else self.tool_choice
         return Question(
             messages=read.messages,
-            tools=held_to(
-                tools,
-                tool_choice=choice,
-                parallel_tool_calls=self.parallel_tool_calls,
-                response_format=self.response_format,
+            tools=tools,
+            tool_choice=read_tool_choice(
+                choice, parallel=self.parallel_tool_calls, strict=is_strict(offered)
             ),
-            thinking=thinking,
+            format=read_format(self.response_format, param="response_format"),
+            thinking=thinking.enabled,
+            thought_budget=thinking.budget,
             image_budget=self.image_budget,
             goes_on=bool(self.continue_final_message),
             options=self.options(),

@@ -15,7 +15,7 @@ from ..errors import error_event
 from .chat_answer import ChatAnswer, call_fields, function_fields
 from .logprobs import chat_logprobs
 from .server_events import DONE, PING, event, progress
-from .usage import done_of, timings_of, usage_of
+from .usage import done_by, timings_of, usage_of
 
 
 async def chat_chunks(
@@ -94,6 +94,6 @@ class _Chunks:
                 "choices": [],
                 "usage": usage_of(finished),
                 "timings": timings_of(finished[0]),
-                "gemma4": done_of(finished, *self._answer.unheard(self._calls[0])),
+                "gemma4": done_by(finished, *self._answer.unheard(self._calls[0])),
             }
         )

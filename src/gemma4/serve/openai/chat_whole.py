@@ -9,7 +9,7 @@ from ...text.tokens.tokenizer import Tokenizer
 from ..desk import Answers
 from .chat_answer import ChatAnswer, call_fields, function_fields
 from .logprobs import chat_logprobs
-from .usage import done_of, timings_of, usage_of
+from .usage import done_by, timings_of, usage_of
 
 
 async def whole_chat(answers: Answers, *, legacy: bool = False) -> dict[str, Any]:
@@ -28,7 +28,7 @@ async def whole_chat(answers: Answers, *, legacy: bool = False) -> dict[str, Any
         ],
         "usage": usage_of(finished),
         "timings": timings_of(finished[0]),
-        "gemma4": done_of(finished, *answer.unheard(len(choices[0].calls))),
+        "gemma4": done_by(finished, *answer.unheard(len(choices[0].calls))),
     }
 
 

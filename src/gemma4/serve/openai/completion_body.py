@@ -8,6 +8,7 @@ from ...llm.question import Continuation
 from ..answers import numbered
 from ..errors import RequestError
 from ..models import Served
+from ..rules import read_format
 from ..settings import ServeSettings
 from .chat_body import StreamOptions
 from .inputs import Inputs, naming, read_inputs
@@ -49,6 +50,7 @@ class CompletionBody(SamplingFields):
         for ids in prompts:
             with naming("prompt"):
                 served.llm.streams.engine.check_length(len(ids))
+        format = read_format(self.response_format, param="response_format")
         options = {"max_tokens": DEFAULT_TOKENS, **self.sampling_options()}
         if self.max_tokens == -1:
             del options["max_tokens"]
@@ -57,7 +59,7 @@ class CompletionBody(SamplingFields):
         return [
             one
             for ids in prompts
-            for one in numbered(Continuation(ids=ids, options=options), count)
+            for one in numbered(Continuation(ids=ids, format=format, options=options), count)
         ]
 
     def _check(self, settings: ServeSettings) -> None:
@@ -74,8 +76,4 @@ class CompletionBody(SamplingFields):
             raise RequestError(
                 "suffix: Gemma 4 was not trained to fill in the middle; leave it out, or ask in a chat",
                 param="suffix",
-            )
-        if self.response_format and self.response_format.get("type", "text") != "text":
-            raise RequestError(
-                "response_format is for chat completions; leave it out", param="response_format"
             )

@@ -16,7 +16,7 @@ from ..errors import error_event
 from ..on_worker import each_on_worker
 from .logprobs import TextLogprobs
 from .server_events import DONE, PING, event, progress
-from .usage import FINISH_REASONS, done_of, timings_of, usage_of
+from .usage import FINISH_REASONS, done_by, timings_of, usage_of
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Completions:
             finished = [self.finished[index] for index in sorted(self.finished)]
             body["usage"] = usage_of(finished, num_prompts=self.num_prompts)
             body["timings"] = timings_of(finished[0])
-            body["gemma4"] = done_of(finished)
+            body["gemma4"] = done_by(finished)
         return body
 
 

@@ -15,7 +15,7 @@ from ..responding import StreamedAnswers, while_connected
 from .server_events import DONE, PING, event
 from .transcribing import Segment, Transcription
 from .transcription_form import Filled, TranscriptionForm
-from .usage import done_of, usage_of
+from .usage import done_by, usage_of
 
 
 def transcription_routes(desk: Desk) -> APIRouter:
@@ -129,7 +129,7 @@ def _segment(number: int, segment: Segment, form: TranscriptionForm) -> dict[str
 def _done(going_on: Transcription) -> dict[str, Any]:
     remarks = going_on.remarks
     pieces = [one.piece.seconds for one in going_on.segments]
-    done = done_of(going_on.finished, *remarks) if going_on.finished else {"warnings": remarks}
+    done = done_by(going_on.finished, *remarks) if going_on.finished else {"warnings": remarks}
     return {
         **done,
         "media": [asdict(m) for f in going_on.finished for m in f.usage.media],

@@ -66,10 +66,13 @@ def _rate(count: int, seconds: float) -> float:
     return count / seconds if seconds > 0 else 0.0
 
 
-def done_of(answers: Sequence[Finished], *remarks: str) -> dict[str, Any]:
-    """What was really done; `gemma4` in an answer. Warnings are of all answers, and remarks join them."""
-    finished = answers[0]
-    warnings = [warning for one in answers for warning in one.warnings]
+def done_by(answers: Sequence[Finished], *remarks: str) -> dict[str, Any]:
+    """What was done for several answers to one request: the first one's settings, the warnings of all."""
+    return done_of(answers[0], *(word for one in answers for word in one.warnings), *remarks)
+
+
+def done_of(finished: Finished, *remarks: str) -> dict[str, Any]:
+    """What was really done; `gemma4` in an answer. Remarks join its warnings."""
     sampling = asdict(finished.sampling)
     for name in ("logit_bias", "suppress_ids", "stop_ids", "logprobs"):
         sampling.pop(name)
@@ -85,5 +88,5 @@ def done_of(answers: Sequence[Finished], *remarks: str) -> dict[str, Any]:
         "media": [asdict(medium) for medium in finished.usage.media],
         "speculation": None if finished.speculation is None else asdict(finished.speculation),
         "constraint": None if finished.constraint is None else asdict(finished.constraint),
-        "warnings": list(dict.fromkeys((*warnings, *remarks))),
+        "warnings": list(dict.fromkeys((*finished.warnings, *remarks))),
     }
