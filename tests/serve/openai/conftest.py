@@ -36,6 +36,7 @@ ANSWERS = {
     "rare": "\U000e0fff!",
     "count": "one two\nSTOP three",
     "Transcribe": "It was said.",
+    "number": '{"n":7}',
 }
 
 

@@ -123,7 +123,7 @@ def test_a_prompt_is_scored_by_the_models_own_numbers() -> None:
         ({"best_of": 3}, "best_of", "n of them"),
         ({"suffix": "}"}, "suffix", "fill in the middle"),
         ({"n": 17}, "n", "at most 16"),
-        ({"response_format": {"type": "json_object"}}, "response_format", "chat completions"),
+        ({"grammar": "root ::= x"}, "grammar", "GBNF"),
         ({"prompt": []}, "prompt", "0 texts"),
         ({"prompt": ""}, "prompt", "empty"),
         ({"prompt": ["a", ""]}, "prompt[1]", "empty"),
@@ -143,6 +143,11 @@ def test_what_cannot_be_done_is_refused_by_name(
 def test_neutral_values_are_taken(http: RawHttp) -> None:
     neutral = {"best_of": 1, "suffix": "", "user": "me", "response_format": {"type": "text"}}
     assert http.post(PATH, body("hi", **neutral))["choices"][0]["text"] == TEXT
+
+
+def test_a_format_holds_the_text(http: RawHttp) -> None:
+    asked = body("hi", guided_choice=["Yes.", "No."])
+    assert http.post(PATH, asked)["choices"][0]["text"] in ("Yes.", "No.")
 
 
 def test_too_long_a_prompt_says_which_and_by_how_much(http: RawHttp) -> None:

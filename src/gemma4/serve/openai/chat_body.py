@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...llm.llm import LLM
 from ...llm.question import Question
 from ..errors import RequestError
-from ..rules import is_strict, read_format, read_tool_choice
+from ..rules import is_strict, read_tool_choice
 from ..settings import ServeSettings
 from ..thinking import Thinking
 from .messages import ChatMessage, read_messages
 from .reasoning import ReasoningFields
 from .sampling import SamplingFields
+from .structured import FormatFields
 from .tools import read_tools
 
 
@@ -24,7 +25,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
 
 
-class ChatBody(SamplingFields, ReasoningFields):
+class ChatBody(SamplingFields, ReasoningFields, FormatFields):
     """What is not named here is let pass and ignored: `store`, `metadata`, `user` and their like."""
 
     model: str | None = None
@@ -41,7 +42,6 @@ class ChatBody(SamplingFields, ReasoningFields):
     functions: list[dict[str, Any]] | None = None
     function_call: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    response_format: dict[str, Any] | None = None
     image_budget: int | None = None
     continue_final_message: bool | None = False
     add_generation_prompt: bool | None = None
@@ -89,7 +89,7 @@ class ChatBody(SamplingFields, ReasoningFields):
             tool_choice=read_tool_choice(
                 choice, parallel=self.parallel_tool_calls, strict=is_strict(offered)
             ),
-            format=read_format(self.response_format, param="response_format"),
+            format=self.wanted_format(),
             thinking=thinking.enabled,
             thought_budget=thinking.budget,
             image_budget=self.image_budget,

@@ -1,6 +1,5 @@
 """The body of `POST /v1/completions`, and the texts that it has gone on with."""
 
-from typing import Any
 
 from pydantic import Field
 
@@ -8,17 +7,17 @@ from ...llm.question import Continuation
 from ..answers import numbered
 from ..errors import RequestError
 from ..models import Served
-from ..rules import read_format
 from ..settings import ServeSettings
 from .chat_body import StreamOptions
 from .inputs import Inputs, naming, read_inputs
 from .sampling import SamplingFields
+from .structured import FormatFields
 
 DEFAULT_TOKENS = 16
 """What OpenAI's API gives to whoever names no number."""
 
 
-class CompletionBody(SamplingFields):
+class CompletionBody(SamplingFields, FormatFields):
     """What is not named here is let pass and ignored."""
 
     model: str | None = None
@@ -28,7 +27,6 @@ class CompletionBody(SamplingFields):
     echo: bool | None = False
     suffix: str | None = None
     logprobs: int | None = Field(default=None, ge=0, le=20)
-    response_format: dict[str, Any] | None = None
     stream: bool | None = False
     stream_options: StreamOptions | None = None
 
@@ -50,7 +48,7 @@ class CompletionBody(SamplingFields):
         for ids in prompts:
             with naming("prompt"):
                 served.llm.streams.engine.check_length(len(ids))
-        format = read_format(self.response_format, param="response_format")
+        format = self.wanted_format()
         options = {"max_tokens": DEFAULT_TOKENS, **self.sampling_options()}
         if self.max_tokens == -1:
             del options["max_tokens"]
