@@ -26,7 +26,7 @@ def property_routes(desk: Desk) -> APIRouter:
 
     @router.get("/slots")
     async def slots(model: str | None = None) -> list[dict[str, Any]]:
-        """A slot for each answer that may run, as llama.cpp lists them, and the engine's counts."""
+        """A slot for each answer that may run at once, after llama.cpp, with the engine's counts."""
         async with desk.models.use(model) as served:
             engine, context = served.llm.streams.engine, served.llm.info.context
             counters = await on_worker(served.worker, lambda: engine.counters)
