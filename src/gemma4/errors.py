@@ -50,7 +50,15 @@ class ModelNotFoundError(InputError):
 
 
 class MediaError(InputError):
-    """A picture, sound or video cannot be used."""
+    """A picture, sound or video cannot be used.
+
+    Args:
+        where: which one, as whoever sent it calls it; the message begins with it.
+    """
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
 
 
 class TemplateError(InputError):

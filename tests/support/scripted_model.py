@@ -87,6 +87,7 @@ def scripted_llm(
     pages: int = 1024,
     max_waiting: int = 64,
     step_seconds: float = 0.0,
+    name: str = "scripted",
 ) -> LLM:
     """The tiny chat model with a script in place of its layers."""
     llm = _tiny()
@@ -98,7 +99,7 @@ def scripted_llm(
         vocab_size=llm.config.text.vocab_size,
         limits=Limits(context=context, max_requests=max_requests, max_waiting=max_waiting),
     )
-    info = replace(llm.info, name="scripted", context=context, max_requests=max_requests)
+    info = replace(llm.info, name=name, context=context, max_requests=max_requests)
     return replace(llm, streams=Streams(engine), info=info, soft_tokens=SoftTokenCache())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..config import ModelConfig
 from ..media.types import AudioInput, ImageInput, Medium, VideoInput
 from ..text.media_spans import SoftTokens, expand_media
-from ..text.messages import Part
+from ..text.messages import Audio, Image, Video
 from ..text.prompt import build_prompt
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
@@ -74,7 +74,7 @@ def read_conversation(
 
 
 def _prepare(
-    parts: Sequence[Part], config: ModelConfig, image_budget: int | None
+    parts: Sequence[Image | Audio | Video], config: ModelConfig, image_budget: int | None
 ) -> tuple[Medium, ...]:
     """What decodes media is imported when the first one comes: a text is answered sooner without."""
     if not parts:

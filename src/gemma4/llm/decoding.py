@@ -37,6 +37,9 @@ class AnswerDecoder(Protocol):
     def stopped_by(self) -> str | None:
         """The stop string that ended the answer, or None."""
 
+    def writes_content(self, token: int) -> bool:
+        """Whether this id would be content if it came next; not of a thought, a call or a marker."""
+
     def push(self, token: int) -> Iterator[Event]:
         """Take an id."""
 
@@ -61,6 +64,11 @@ class PlainDecoder:
     def stopped_by(self) -> str | None:
         """The stop string that ended the answer."""
         return self._stops.hit
+
+    def writes_content(self, token: int) -> bool:
+        """All is content."""
+        del token
+        return True
 
     def push(self, token: int) -> Iterator[Event]:
         """Take an id."""
@@ -106,6 +114,10 @@ class ChatDecoder:
     def stopped_by(self) -> str | None:
         """The stop string that ended the answer."""
         return self._stops.hit
+
+    def writes_content(self, token: int) -> bool:
+        """Whether this id would be content if it came next."""
+        return self._codec.in_content and not self._is_special(token)
 
     def push(self, token: int) -> Iterator[Event]:
         """Take an id."""

@@ -18,20 +18,6 @@ class ThoughtDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContentDelta:
-    """A piece of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCallEvent:
-    """A complete call."""
-
-    call: ToolCall
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenLogprob:
     """One generated token, its log-probability, and the likeliest (id, text, log-probability)."""
@@ -40,6 +26,21 @@ class TokenLogprob:
     text: str
     logprob: float
     top: tuple[tuple[int, str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDelta:
+    """A piece of the answer; where asked for, log-probabilities of the tokens whose text begins in it."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallEvent:
+    """A complete call."""
+
+    call: ToolCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class Finished:
         sampling: effective settings, checkpoint defaults filled in.
         template: revision of the chat template, `None` for plain completion.
         stop_string: that ended the answer, if one did.
+        logprobs: of all tokens, those of thoughts and calls included; None where not asked for.
         speculation: what guessing tokens ahead did; None where nothing guesses.
         constraint: what held the answer; None where it was free.
         warnings: what the caller should know: a repaired tool call, a cut sound, a call left as text.

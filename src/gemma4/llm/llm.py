@@ -15,6 +15,7 @@ from ..engine.soft_token_cache import SoftTokenCache
 from ..engine.streams import Streams
 from ..errors import ContextError, InputError
 from ..grammar import AnswerRule, Format, Grammars, ToolMode
+from ..kernels.native import Native
 from ..media.types import Medium
 from ..model.gemma4 import Gemma4
 from ..model.kv import PassKV
@@ -24,7 +25,7 @@ from ..text.reading.parse_messages import to_messages
 from ..text.templates.template import Template
 from ..text.tokens.tokenizer import Tokenizer
 from ..text.tools.define import to_tools
-from .conversation import read_conversation
+from .conversation import ReadConversation, read_conversation
 from .decoding import ChatDecoder, PlainDecoder
 from .events import Answer, Event
 from .fold import fold
@@ -87,6 +88,7 @@ class LLM:
         is_chat_model: tuned for conversations; False for base models, which continue text.
         grammars: hold answers to a format or to tool calls.
         soft_tokens: of media seen before, by content.
+        kernels: native ones, if they compute; None: torch, or a GPU's.
     """
 
     model: Gemma4
@@ -99,6 +101,7 @@ class LLM:
     info: ModelInfo
     grammars: Grammars
     soft_tokens: SoftTokenCache = field(default_factory=SoftTokenCache)
+    kernels: Native | None = None
 
     @property
     def config(self) -> ModelConfig:
@@ -201,13 +204,7 @@ class LLM:
         sampling = effective(self.defaults, asked.options)
         if isinstance(asked, Continuation):
             return self._prepare_text(asked, sampling)
-        read = read_conversation(
-            asked,
-            config=self.config,
-            template=self.template,
-            tokenizer=self.tokenizer,
-            check_length=self.streams.engine.check_length,
-        )
+        read = self._read(asked, self.streams.engine.check_length)
         decoder = ChatDecoder(
             self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
         )
@@ -227,6 +224,14 @@ class LLM:
             facts=facts,
             constraint=None if rule is None else self.grammars.constraint(rule),
         )
+
+    def render(self, question: Question) -> ReadConversation:
+        """The prompt of a conversation, however long. Touches no tensor of the model: any thread may.
+
+        Raises:
+            InputError: one of its kinds, for anything that cannot be rendered.
+        """
+        return self._read(question, lambda _: None)
 
     def begin(self, prepared: Prepared, on_prefill: OnPrefill | None = None) -> Turn:
         """Encode media and check the request; it runs once it is submitted. For the engine's thread.
@@ -274,7 +279,7 @@ class LLM:
             InputError: no ids, or one outside the vocabulary.
             ContextError: more ids than the context holds.
         """
-        self._check_ids(ids)
+        self.check_ids(ids)
         prompt = place_media(self.model, ids, media)
         rows = torch.arange(len(ids), device=self.model.device)
         kv = PassKV(self.model.decoder.specs)
@@ -285,7 +290,13 @@ class LLM:
             scores[start : start + LOGIT_ROWS] = self.model.decoder.logits(part)
         return scores
 
-    def _check_ids(self, ids: Sequence[int]) -> None:
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Refuse what the model cannot read.
+
+        Raises:
+            InputError: no ids, or one outside the vocabulary.
+            ContextError: more ids than the context holds.
+        """
         size = self.config.text.vocab_size
         wrong = [token for token in ids if not 0 <= token < size]
         if wrong:
@@ -322,11 +333,20 @@ class LLM:
             warnings=warnings,
         )
 
+    def _read(self, question: Question, check_length: Callable[[int], None]) -> ReadConversation:
+        return read_conversation(
+            question,
+            config=self.config,
+            template=self.template,
+            tokenizer=self.tokenizer,
+            check_length=check_length,
+        )
+
     def _prepare_text(self, asked: Continuation, sampling: Sampling) -> Prepared:
         ids = asked.ids
         if ids is None:
             ids = completion_prompt(asked.text, tokenizer=self.tokenizer).ids
-        self._check_ids(ids)
+        self.check_ids(ids)
         self.streams.engine.check_length(len(ids))
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
         facts = self._facts(thinking=False, template=None)

@@ -163,6 +163,7 @@ def _carry_out(plan: _Plan, started: float) -> LLM:
         grammars=Grammars(
             settings.tokenizer, vocab_size=config.text.vocab_size, stop_ids=settings.stop_ids
         ),
+        kernels=placement.kernels if isinstance(placement.kernels, Native) else None,
     )
 
 

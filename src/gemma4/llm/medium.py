@@ -2,21 +2,30 @@
 
 from ..config import ModelConfig, UnifiedAudioConfig, UnifiedVisionConfig
 from ..engine.encode import check_modality
+from ..errors import MediaError
 from ..media.audio import prepare_audio
 from ..media.image import prepare_image
 from ..media.types import Medium
 from ..media.video import prepare_video
-from ..text.messages import Audio, Image, Part, Video
+from ..text.messages import Audio, Image, Video
 
 
-def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) -> Medium:
+def prepare_medium(
+    part: Image | Audio | Video, config: ModelConfig, image_budget: int | None
+) -> Medium:
     """Decode and prepare one medium as this size of model wants it.
 
     Raises:
-        MediaError: it cannot be used, or the model lacks the modality.
+        MediaError: it cannot be used, or the model lacks the modality; it says where it was found.
     """
-    kind = type(part).__name__.lower()
-    check_modality(kind, config)
+    try:
+        check_modality(type(part).__name__.lower(), config)
+        return _prepare(part, config, image_budget)
+    except MediaError as error:
+        raise MediaError(str(error), where=part.where) from error
+
+
+def _prepare(part: Image | Audio | Video, config: ModelConfig, image_budget: int | None) -> Medium:
     merged = isinstance(config.vision, UnifiedVisionConfig)
     match part:
         case Image():
@@ -29,5 +38,3 @@ def prepare_medium(part: Part, config: ModelConfig, image_budget: int | None) ->
             return prepare_video(part.source, merged=merged, **frames)
         case Audio():
             return prepare_audio(part.source, raw=isinstance(config.audio, UnifiedAudioConfig))
-        case _:
-            raise AssertionError(f"{kind} is no medium")

@@ -13,8 +13,18 @@ from ..engine.streams import Streams
 from ..grammar import AnswerConstraint
 from ..media.types import MediaUsage, Medium
 from ..text.tokens.tokenizer import Tokenizer
+from .content_logprobs import ContentLogprobs
 from .decoding import AnswerDecoder
-from .events import ConstraintReport, Event, Finished, FinishReason, Timings, TokenLogprob, Usage
+from .events import (
+    ConstraintReport,
+    ContentDelta,
+    Event,
+    Finished,
+    FinishReason,
+    Timings,
+    TokenLogprob,
+    Usage,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +85,7 @@ class Reading:
         self._first_token: float | None = None
         self._num_tokens = 0
         self._logprobs: list[TokenLogprob] = []
+        self._of_content = ContentLogprobs()
         self._end: End | None = None
         self._repeated_before = turn.streams.engine.faults.repeated
 
@@ -91,8 +102,8 @@ class Reading:
             case Choice():
                 self._num_tokens += 1
                 if step.logprob is not None:
-                    self._logprobs.append(_describe(self._turn.tokenizer, step))
-                yield from self._turn.decoder.push(step.id)
+                    self._score(step)
+                yield from map(self._with_logprobs, self._turn.decoder.push(step.id))
             case End():
                 self._end = step
                 if step.stop_id is not None:
@@ -101,11 +112,21 @@ class Reading:
     def finish(self) -> Iterator[Event]:
         """What was held back, and the last event."""
         turn = self._turn
-        yield from turn.decoder.finish(_finish(turn, self._end)[0])
+        yield from map(self._with_logprobs, turn.decoder.finish(_finish(turn, self._end)[0]))
         reason, detail = _finish(turn, self._end)  # text held back may have been a stop string
         if reason == "stop" and turn.decoder.num_calls:
             reason = "tool_calls"
         yield self._finished(reason, detail)
+
+    def _score(self, choice: Choice) -> None:
+        tokenizer = self._turn.tokenizer
+        scored = _describe(tokenizer, choice)
+        self._logprobs.append(scored)
+        if self._turn.decoder.writes_content(choice.id):
+            self._of_content.add(scored, len(tokenizer.token_bytes(choice.id)))
+
+    def _with_logprobs(self, event: Event) -> Event:
+        return self._of_content.attach(event) if isinstance(event, ContentDelta) else event
 
     def _finished(self, reason: FinishReason, detail: str | None) -> Finished:
         turn, facts, ended = self._turn, self._turn.facts, time.perf_counter()

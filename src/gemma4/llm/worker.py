@@ -45,6 +45,11 @@ class Failed:
 
 Delivery = Begun | PrefillProgress | Event | Failed
 Deliver = Callable[[Sequence[Delivery]], None]
+OnGone = Callable[[Exception], None]
+
+
+def _nobody_waits(_: Exception) -> None:
+    """Nobody has to know."""
 
 
 class Ticket:
@@ -75,7 +80,7 @@ class Worker:
         self._wake = threading.Condition()
         self._arrivals: deque[Ticket] = deque()
         self._cancelled: deque[Ticket] = deque()
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[tuple[Callable[[], None], OnGone]] = deque()
         self.fault: Exception | None = None
         self._closing = False
         self._count = 0
@@ -108,15 +113,18 @@ class Worker:
             self._cancelled.append(ticket)
             self._wake.notify()
 
-    def call(self, job: Callable[[], None]) -> None:
+    def call(self, job: Callable[[], None], *, on_gone: OnGone = _nobody_waits) -> None:
         """Run something on the thread, between two steps; it must not raise.
+
+        Args:
+            on_gone: told why the job will never run, if the thread ends before it.
 
         Raises:
             EnvironmentFault: the worker was closed.
         """
         with self._wake:
             self._check_open()
-            self._jobs.append(job)
+            self._jobs.append((job, on_gone))
             self._wake.notify()
 
     def close(self) -> None:
@@ -146,6 +154,10 @@ class Worker:
         with self._wake:
             self._closing = True
             left = (*self._running.values(), *self._arrivals)
+            jobs, self._jobs = self._jobs, deque()
+        for _, on_gone in jobs:
+            with suppress(RuntimeError):  # as in _deliver
+                on_gone(gone)
         for ticket in left:
             _deliver(ticket, [Failed(gone)])
             self._abort(ticket)
@@ -169,7 +181,7 @@ class Worker:
                 self._begin(ticket)
         for ticket in cancelled:
             self._abort(ticket)
-        for job in jobs:
+        for job, _ in jobs:
             job()
         return True
 

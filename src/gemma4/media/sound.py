@@ -55,7 +55,7 @@ def decode_sound(source: MediaSource) -> Sound:
                 "give a file with an audio stream"
             )
         declared = _declared_seconds(container, stream)
-        for part in _mono_parts(source, container, stream):
+        for part in mono_parts(source, container, stream):
             parts.append(part)
             samples += len(part)
             if samples > limit:
@@ -63,16 +63,16 @@ def decode_sound(source: MediaSource) -> Sound:
     if not samples:
         raise MediaError(f"{source.name}: 0 s of sound; at least one sample is needed")
     waveform = np.concatenate(parts)[:limit]
-    _check_scale(source, waveform)
+    check_scale(source, waveform)
     return Sound(
         waveform=np.clip(waveform, -1.0, 1.0), cut=samples > limit, declared_seconds=declared
     )
 
 
-def _mono_parts(
+def mono_parts(
     source: MediaSource, container: InputContainer, stream: AudioStream
 ) -> Iterator[NDArray[np.float32]]:
-    """Pieces of the sound at 16 kHz, each float32 [n]."""
+    """Pieces of the sound at 16 kHz, each float32 [n], as they are decoded."""
     current: tuple[int, str, str] | None = None
     resampler = _new_resampler()
     for frame in container.decode(stream):
@@ -114,7 +114,12 @@ def _check_rate(source: MediaSource, rate: int) -> None:
         )
 
 
-def _check_scale(source: MediaSource, waveform: NDArray[np.float32]) -> None:
+def check_scale(source: MediaSource, waveform: NDArray[np.float32]) -> None:
+    """Refuse samples far outside [-1, 1].
+
+    Raises:
+        MediaError: with the loudest of them.
+    """
     peak = float(np.max(np.abs(waveform)))
     if not peak <= _LOUDEST:  # also true of a peak that is not a number
         raise MediaError(

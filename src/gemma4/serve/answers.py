@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from ..llm.events import ContentDelta, Event, Finished, ThoughtDelta
 from ..llm.question import Continuation, Question
@@ -20,6 +20,7 @@ from .slot import Served
 Asked = Question | Continuation
 RETRY_SECONDS: Final = 2
 """When whoever was refused for want of room may try again."""
+A = TypeVar("A", bound=Asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def joined(deliveries: Sequence[Delivery]) -> list[Delivery]:
     for item in deliveries:
         last = found[-1] if found else None
         if isinstance(item, ContentDelta) and isinstance(last, ContentDelta):
-            found[-1] = ContentDelta(last.text + item.text)
+            found[-1] = ContentDelta(last.text + item.text, last.logprobs + item.logprobs)
         elif isinstance(item, ThoughtDelta) and isinstance(last, ThoughtDelta):
             found[-1] = ThoughtDelta(last.text + item.text)
         else:
@@ -185,10 +186,8 @@ def joined(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return found
 
 
-async def ask(
-    served: Served, asked: Asked, limits: Limits, *, count: int = 1
-) -> list[AnswerStream]:
-    """As many answers to one question as wanted; the first one's turn has come when this returns.
+async def ask(served: Served, asked: Sequence[Asked], limits: Limits) -> list[AnswerStream]:
+    """An answer to each; the first one's turn has come when this returns.
 
     Templates, tokenizing and decoding of media run on a thread, so that the loop goes on meanwhile.
 
@@ -197,13 +196,13 @@ async def ask(
         RequestError: too many wait, or its turn does not come.
         EnvironmentFault: the model is gone.
     """
-    _check_queue(served, limits, count)
+    _check_queue(served, limits, len(asked))
     seconds = limits.request_seconds
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     streams: list[AnswerStream] = []
     try:
-        for number in range(count):
-            prepared = await asyncio.to_thread(served.llm.prepare, _numbered(asked, number))
+        for one in asked:
+            prepared = await asyncio.to_thread(served.llm.prepare, one)
             stream = AnswerStream(served, prepared, limits, deadline=deadline)
             streams.append(stream)
             await stream.begin()
@@ -226,9 +225,11 @@ def _check_queue(served: Served, limits: Limits, count: int) -> None:
         )
 
 
-def _numbered(asked: Asked, number: int) -> Asked:
-    """A seed of its own for each answer, so that they differ and can all be had again."""
+def numbered(asked: A, count: int) -> list[A]:
+    """The same so many times, each with a seed of its own: they differ, and can all be had again."""
     seed = asked.options.get("seed")
-    if not number or seed is None:
-        return asked
-    return replace(asked, options={**asked.options, "seed": seed + number})
+    if seed is None:
+        return [asked] * count
+    return [
+        replace(asked, options={**asked.options, "seed": seed + number}) for number in range(count)
+    ]

@@ -21,11 +21,16 @@ from .middleware.paths import TolerantPaths
 from .middleware.rates import Rates
 from .models import Models
 from .openai.chat import chat_routes
+from .openai.completions import completion_routes
+from .openai.embeddings import embedding_routes
 from .openai.models import model_routes
 from .openai.responses.routes import responses_routes
+from .openai.transcriptions import transcription_routes
 from .own.health import health_routes
 from .own.loading import loading_routes
 from .own.metrics import metrics_routes
+from .own.props import property_routes
+from .own.tokens import token_routes
 from .settings import ServeSettings
 
 
@@ -49,16 +54,20 @@ def make_app(
     desk, metrics = Desk(models, settings), Metrics()
     metrics.watch(models)
     handle_errors(app)
-    for routes in (
-        chat_routes(desk),
-        model_routes(desk),
-        anthropic_routes(desk),
-        responses_routes(desk),
+    for make in (
+        chat_routes,
+        completion_routes,
+        embedding_routes,
+        transcription_routes,
+        model_routes,
+        anthropic_routes,
+        responses_routes,
     ):
+        routes = make(desk)
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
-    app.include_router(health_routes(desk))
-    app.include_router(loading_routes(desk))
+    for make in (health_routes, loading_routes, property_routes, token_routes):
+        app.include_router(make(desk))
     if settings.metrics:
         app.include_router(metrics_routes(metrics))
     _surround(app, settings, metrics, journal or make_journal(None))

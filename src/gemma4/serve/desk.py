@@ -1,12 +1,14 @@
 """Where requests of all protocols come together: a model is held, asked, and let go of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
 from fastapi import Request
 
-from .answers import AnswerStream, Asked, Item, ask
+from ..llm.conversation import ReadConversation
+from ..llm.question import Question
+from .answers import AnswerStream, Asked, Item, ask, numbered
 from .models import Models, Served
 from .record import Record, record_of
 from .settings import ServeSettings
@@ -17,14 +19,14 @@ class Answers:
 
     Attributes:
         served: the model that answers.
-        asked: what it was asked.
+        asked: what it was asked, answer by answer.
         streams: one for each answer that was wanted.
     """
 
     def __init__(
         self,
         served: Served,
-        asked: Asked,
+        asked: Sequence[Asked],
         streams: list[AnswerStream],
         held: AsyncExitStack,
         record: Record,
@@ -79,26 +81,53 @@ class Desk:
         """Ask a model; the engine has accepted all, and begun with the first, when this returns.
 
         Args:
-            build: makes the question, knowing who is asked; runs on a thread, for it may fetch media.
+            build: makes the question, knowing who is asked; runs on a thread, for media are read.
             request: that asks, so that it is noted what its answers take; the log does not know otherwise.
             keep_alive: seconds that the model stays afterwards; None: for ever; negative: as it is.
 
         Raises:
             ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
         """
+        return await self.ask_all(
+            model,
+            lambda served: numbered(build(served), count),
+            request=request,
+            keep_alive=keep_alive,
+        )
+
+    async def ask_all(
+        self,
+        model: str | None,
+        build: Callable[[Served], Sequence[Asked]],
+        *,
+        request: Request | None = None,
+        keep_alive: float | None = -1.0,
+    ) -> Answers:
+        """Ask a model several things at once; see `ask`."""
         record = Record() if request is None else record_of(request.scope)
         async with AsyncExitStack() as stack:
             held = self.models.use(model, keep_alive=keep_alive)
             served = await stack.enter_async_context(held)
             record.model = served.id
             asked = await asyncio.to_thread(build, served)
-            streams = await ask(served, asked, self.settings.limits, count=count)
+            streams = await ask(served, asked, self.settings.limits)
             first = streams[0]
             facts = first.prepared.facts
             record.accept(served.id, facts, first.prompt_tokens, first.cached_tokens)
             if record.keeps_text:
                 record.prompt = served.llm.tokenizer.decode(first.prepared.ids)
             return Answers(served, asked, streams, stack.pop_all(), record)
+
+    async def render(
+        self, model: str | None, build: Callable[[Served], Question]
+    ) -> ReadConversation:
+        """The prompt that a question would be, however long; nothing is answered.
+
+        Raises:
+            ModelNotFoundError, InputError: it cannot be done.
+        """
+        async with self.models.use(model) as served:
+            return await asyncio.to_thread(lambda: served.llm.render(build(served)))
 
 
 async def _merged(streams: list[AnswerStream]) -> AsyncIterator[tuple[int, Item]]:

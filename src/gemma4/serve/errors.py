@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from ..errors import ContextError, EnvironmentFault, Gemma4Error, ModelNotFoundError
+from ..errors import ContextError, EnvironmentFault, Gemma4Error, MediaError, ModelNotFoundError
 from .record import record_of
 
 _OPENAI_TYPES = {
@@ -86,6 +86,8 @@ def problem_of(error: Exception) -> Problem:
             )
         case ModelNotFoundError():
             return Problem(status=404, message=str(error), code="model_not_found", param="model")
+        case MediaError():
+            return Problem(status=400, message=str(error), param=error.where or None)
         case EnvironmentFault():
             return Problem(status=error.http_status, message=str(error), retry_after=1)
         case Gemma4Error():

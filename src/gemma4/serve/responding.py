@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .desk import Answers
 from .errors import ClientGone
 
 T = TypeVar("T")
@@ -17,12 +16,19 @@ EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
+class Closable(Protocol):
+    """What a stream must let go of in the end, such as `desk.Answers`."""
+
+    async def aclose(self) -> None:
+        """Cancel what is not over."""
+
+
 class StreamedAnswers(StreamingResponse):
     """A stream over answers, which are let go of however it ends, also before it has begun."""
 
     def __init__(
         self,
-        answers: Answers,
+        answers: Closable,
         content: AsyncIterator[bytes],
         *,
         media_type: str = EVENT_STREAM,

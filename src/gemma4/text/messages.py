@@ -18,10 +18,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture: a path, bytes or a `data:` URL, and the most soft tokens it may take."""
+    """A picture: a path, bytes or a `data:` URL, and the most soft tokens it may take.
+
+    `where`, of all media: what an error calls it, such as `messages[0].content[1]`.
+    """
 
     source: MediaSource
     budget: int | None = None
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Audio:
     """A sound of at most 30 s."""
 
     source: MediaSource
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Video:
 
     source: MediaSource
     num_frames: int | None = None
+    where: str = field(default="", compare=False)
 
 
 Part = Text | Image | Audio | Video

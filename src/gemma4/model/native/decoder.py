@@ -3,7 +3,8 @@
     embed     look-up of all tokens; soft tokens are put in their places
     prelude   per-layer inputs of the sharing layers, for the rows whose logits are wanted
     body      layers that own keys and values, for all tokens
-    tail      sharing layers, final norm and head, for the rows whose logits are wanted
+    tail      sharing layers and final norm, for the rows whose logits are wanted
+    head      scores over the vocabulary
 
 Letters: T tokens, R rows whose logits are wanted, D model width, V vocab, H head dim.
 """
@@ -57,6 +58,15 @@ class NativeDecoder:
 
     def __call__(self, batch: Batch) -> Output:
         """One pass; hidden [R, D] and logits [R, V] are the caller's own."""
+        logits = torch.empty(batch.logit_rows.numel(), self._model.config.text.vocab_size)
+        return Output(self._run(batch, logits), logits)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """One pass without the head: hidden [R, D], the caller's own."""
+        return self._run(batch, None)
+
+    def _run(self, batch: Batch, logits: Tensor | None) -> Tensor:
+        """Hidden states [R, D]; logits are written if there is a place for them."""
         assert isinstance(batch.kv, PagedKV)
         assert batch.kv.storage is self._storage
         tokens, rows = batch.ids.numel(), batch.logit_rows.numel()
@@ -71,21 +81,22 @@ class NativeDecoder:
             self._x[batch.soft_rows] = batch.soft_tokens.float()
         if not rows:
             self._body_program.run(with_body.native_pass)
-            empty = torch.empty(0)
-            return Output(
-                empty.view(0, self._x.shape[1]), empty.view(0, self._model.config.text.vocab_size)
-            )
-        logits = torch.empty(rows, self._model.config.text.vocab_size)
+            return torch.empty(0, self._x.shape[1])
         with_tail = tail_pass(self._native, batch, ids, logits)
         self._prelude.run(with_tail.native_pass)
         self._body_program.run(with_body.native_pass)
         self._tail_program.run(with_tail.native_pass)
-        return Output(self._hidden[:rows].clone(), logits)
+        if logits is not None:
+            self._head_program.run(with_tail.native_pass)
+        return self._hidden[:rows].clone()
 
     def take_seconds(self) -> dict[str, float]:
         """Seconds in each kind of step since the last call."""
         totals: dict[str, float] = {}
-        for program in (self._embed, self._prelude, self._body_program, self._tail_program):
+        programs = (
+            self._embed, self._prelude, self._body_program, self._tail_program, self._head_program
+        )  # fmt: skip
+        for program in programs:
             for name, seconds in program.take_seconds().items():
                 totals[name] = totals.get(name, 0.0) + seconds
         return totals
@@ -143,9 +154,10 @@ class NativeDecoder:
             head.packing,
             packed,
         )
-        self._tail_program.linear([(head.matrix, 0, head.rows)], packed)
+        self._head_program = self._native.program()
+        self._head_program.linear([(head.matrix, 0, head.rows)], packed)
         if config.logit_softcap is not None:
-            self._tail_program.softcap(config.vocab_size, config.logit_softcap)
+            self._head_program.softcap(config.vocab_size, config.logit_softcap)
         self._tail = space
 
     def _layers(

@@ -36,8 +36,11 @@ def body_pass(native: Native, batch: Batch, ids: Tensor) -> HeldPass:
     )
 
 
-def tail_pass(native: Native, batch: Batch, ids: Tensor, logits: Tensor) -> HeldPass:
-    """The rows whose logits are wanted; a sharing layer sees images as `Batch.select` leaves them."""
+def tail_pass(native: Native, batch: Batch, ids: Tensor, logits: Tensor | None) -> HeldPass:
+    """The rows whose logits are wanted; a sharing layer sees images as `Batch.select` leaves them.
+
+    `logits` float32 [R, V] are where the head writes; None where it does not run.
+    """
     rows = batch.logit_rows.contiguous()
     chosen, positions = ids[rows], batch.positions[rows]
     ends = None
@@ -50,7 +53,7 @@ def tail_pass(native: Native, batch: Batch, ids: Tensor, logits: Tensor) -> Held
             ids=chosen.data_ptr(),
             positions=positions.data_ptr(),
             rows=rows.data_ptr(),
-            out=logits.data_ptr(),
+            out=0 if logits is None else logits.data_ptr(),
             span_ends=0 if ends is None else ends.data_ptr(),
             tables=_tables(batch),
         ),

@@ -1,145 +1,99 @@
-"""A chat answer in OpenAI's form: as chunks of a stream, or folded into one object."""
+"""A chat answer as chunks of a stream.
 
-import json
-import secrets
-import time
+{"role"} for each answer → pieces, each of one kind: thought, content or call → finish → usage → [DONE]
+"""
+
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from ...llm.events import ContentDelta, Finished, ThoughtDelta, ToolCallEvent
-from ...text.messages import ToolCall
+from ...llm.events import ContentDelta, Event, Finished, ThoughtDelta
+from ...llm.worker import PrefillProgress
 from ..answers import Quiet
 from ..desk import Answers
 from ..errors import error_event
-from .usage import FINISH_REASONS, done_of, logprobs_of, timings_of, usage_of
-
-DONE = b"data: [DONE]\n\n"
-PING = b": ping\n\n"
-
-
-@dataclass(slots=True)
-class ChatAnswer:
-    """What all chunks of an answer share."""
-
-    model: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def head(self, kind: str) -> dict[str, Any]:
-        """Its first fields."""
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": None,
-        }
+from .chat_answer import ChatAnswer, call_fields, function_fields
+from .logprobs import chat_logprobs
+from .server_events import DONE, PING, event, progress
+from .usage import done_by, timings_of, usage_of
 
 
-async def chat_chunks(answers: Answers, *, include_usage: bool) -> AsyncIterator[bytes]:
+async def chat_chunks(
+    answers: Answers, *, include_usage: bool, legacy: bool = False
+) -> AsyncIterator[bytes]:
     """The bytes of a stream, to its `[DONE]`; an error in the middle is told and ends it."""
-    answer = ChatAnswer(model=answers.served.id)
-    finished: dict[int, Finished] = {}
-    calls = [0] * len(answers.streams)
-    usage = {"usage": None} if include_usage else {}
+    chunks = _Chunks(answers, include_usage=include_usage, legacy=legacy)
     try:
-        for index in range(len(calls)):
-            yield _chunk(answer, index, {"role": "assistant", "content": ""}, **usage)
+        for index in range(len(answers.streams)):
+            yield chunks.chunk(index, {"role": "assistant", "content": ""})
         async for index, item in answers:
             match item:
-                case ContentDelta():
-                    yield _chunk(answer, index, {"content": item.text}, **usage)
-                case ThoughtDelta():
-                    yield _chunk(answer, index, {"reasoning_content": item.text}, **usage)
-                case ToolCallEvent():
-                    call = {"index": calls[index], **call_fields(item.call)}
-                    calls[index] += 1
-                    yield _chunk(answer, index, {"tool_calls": [call]}, **usage)
-                case Finished():
-                    finished[index] = item
-                    yield _chunk(answer, index, {}, finished=item, **usage)
                 case Quiet():
                     yield PING
+                case PrefillProgress():
+                    yield progress(item)
+                case _:
+                    if piece := chunks.take(index, item):
+                        yield piece
         if include_usage:
-            last = finished[0]
-            body = {
-                **answer.head("chat.completion.chunk"),
-                "choices": [],
-                "usage": usage_of(list(finished.values())),
-                "timings": timings_of(last),
-                "gemma4": done_of(last),
-            }
-            yield _event(body)
-        yield DONE
+            yield chunks.last()
     except Exception as error:  # the status line has gone out: the stream itself must say it
         yield error_event(error)
     finally:
         await answers.aclose()
+    yield DONE
 
 
-async def whole_chat(answers: Answers) -> dict[str, Any]:
-    """The answer as one object."""
-    answer = ChatAnswer(model=answers.served.id)
-    messages: list[dict[str, Any]] = [_empty_message() for _ in answers.streams]
-    finished: dict[int, Finished] = {}
-    async for index, item in answers:
-        message = messages[index]
+class _Chunks:
+    """Events in, chunks out."""
+
+    def __init__(self, answers: Answers, *, include_usage: bool, legacy: bool) -> None:
+        self._answer = ChatAnswer(model=answers.served.id, legacy=legacy)
+        self._tokenizer = answers.served.llm.tokenizer
+        self._usage = {"usage": None} if include_usage else {}
+        self._calls: Counter[int] = Counter()
+        self._finished: dict[int, Finished] = {}
+
+    def take(self, index: int, item: Event) -> bytes | None:
+        """The chunk of an event; None where the client's protocol has no room for it."""
         match item:
             case ContentDelta():
-                message["content"] = (message["content"] or "") + item.text
+                scores = chat_logprobs(item.logprobs, self._tokenizer) if item.logprobs else None
+                return self.chunk(index, {"content": item.text}, logprobs=scores)
             case ThoughtDelta():
-                message["reasoning_content"] = message.get("reasoning_content", "") + item.text
-            case ToolCallEvent():
-                message.setdefault("tool_calls", []).append(call_fields(item.call))
+                return self.chunk(index, {"reasoning_content": item.text})
             case Finished():
-                finished[index] = item
-    for message in messages:
-        if message["content"] is None and "tool_calls" not in message:
-            message["content"] = ""
-    return {
-        **answer.head("chat.completion"),
-        "choices": [
+                self._finished[index] = item
+                return self.chunk(index, {}, reason=self._answer.finish_reason(item))
+        number = self._calls[index]
+        self._calls[index] += 1
+        if self._answer.legacy:
+            delta = {"function_call": function_fields(item.call)}
+            return None if number else self.chunk(index, delta)
+        return self.chunk(index, {"tool_calls": [{"index": number, **call_fields(item.call)}]})
+
+    def chunk(
+        self,
+        index: int,
+        delta: dict[str, Any],
+        *,
+        logprobs: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> bytes:
+        """One chunk."""
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        head = self._answer.head("chat.completion.chunk")
+        return event({**head, "choices": [choice], **self._usage})
+
+    def last(self) -> bytes:
+        """What was used and done; it has no choice."""
+        finished = [self._finished[index] for index in sorted(self._finished)]
+        return event(
             {
-                "index": index,
-                "message": message,
-                "logprobs": logprobs_of(finished[index].logprobs),
-                "finish_reason": FINISH_REASONS[finished[index].finish_reason],
+                **self._answer.head("chat.completion.chunk"),
+                "choices": [],
+                "usage": usage_of(finished),
+                "timings": timings_of(finished[0]),
+                "gemma4": done_by(finished, *self._answer.unheard(self._calls[0])),
             }
-            for index, message in enumerate(messages)
-        ],
-        "usage": usage_of([finished[index] for index in sorted(finished)]),
-        "timings": timings_of(finished[0]),
-        "gemma4": done_of(finished[0]),
-    }
-
-
-def call_fields(call: ToolCall) -> dict[str, Any]:
-    """A call, its arguments as JSON text; no argument is `{}`."""
-    arguments = json.dumps(call.arguments, ensure_ascii=False)
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments},
-    }
-
-
-def _empty_message() -> dict[str, Any]:
-    return {"role": "assistant", "content": None, "refusal": None, "annotations": []}
-
-
-def _chunk(
-    answer: ChatAnswer,
-    index: int,
-    delta: dict[str, Any],
-    finished: Finished | None = None,
-    **more: Any,
-) -> bytes:
-    reason = None if finished is None else FINISH_REASONS[finished.finish_reason]
-    logprobs = None if finished is None else logprobs_of(finished.logprobs)
-    choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
-    return _event({**answer.head("chat.completion.chunk"), "choices": [choice], **more})
-
-
-def _event(body: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
+        )

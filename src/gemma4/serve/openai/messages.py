@@ -1,18 +1,30 @@
-"""Messages of chat completions, as clients send them, → `Message`s. Unknown fields are let pass."""
+"""Messages of chat completions, as clients send them, → `Message`s. Unknown fields are let pass.
+
+What replayed answers hold is kept where the model has a place for it (`refusal`, `function_call`,
+`reasoning_content`), and said where it has none (`audio`).
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ...text.messages import Audio, Image, Message, Part, Role, Text, ToolCall, Video
+from ...text.messages import Message, Part, Role, Text, ToolCall
 from ..errors import RequestError
-from ..media import decoded, media_source
 from ..settings import ServeSettings
+from .linking import link_results
+from .parts import object_of, read_content, text_of
 
-_ROLES: tuple[Role, ...] = get_args(Role)
-_BUDGETS = {"auto": None, "low": 70, "high": 1120}
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 
 
 class ChatMessage(BaseModel):
@@ -25,131 +37,90 @@ class ChatMessage(BaseModel):
     name: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
+    function_call: dict[str, Any] | None = None
     reasoning_content: str | None = None
     reasoning: str | dict[str, Any] | None = None
+    refusal: str | None = None
+    audio: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessages:
+    """A conversation, and remarks on what was mended or left out."""
+
+    messages: tuple[Message, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def read_messages(
     messages: Sequence[ChatMessage], settings: ServeSettings, param: str = "messages"
-) -> tuple[Message, ...]:
-    """All of them.
+) -> ReadMessages:
+    """All of them: answers of tools linked to their calls, system messages at the start made one.
 
     Raises:
         RequestError: naming the message and part that is wrong.
     """
-    return tuple(
-        _message(message, f"{param}[{index}]", settings) for index, message in enumerate(messages)
+    places = [f"{param}[{index}]" for index in range(len(messages))]
+    read = [_message(one, at, settings) for one, at in zip(messages, places, strict=True)]
+    linked, remarks = link_results(read, places)
+    unheard = tuple(
+        f"{at}.audio was left out: this server stores no answers"
+        for one, at in zip(messages, places, strict=True)
+        if one.audio
     )
+    return ReadMessages(_one_system_turn(linked), (*unheard, *remarks))
 
 
 def _message(message: ChatMessage, where: str, settings: ServeSettings) -> Message:
-    role = "tool" if message.role == "function" else message.role
-    if role not in _ROLES:
+    role = _ROLES.get(message.role)
+    if role is None:
         raise RequestError(
             f"{where}.role is {message.role!r}; it must be one of {', '.join(_ROLES)}",
             param=f"{where}.role",
         )
     content = read_content(message.content, where=f"{where}.content", settings=settings)
+    if role == "tool":
+        return Message(
+            role=role, content=content, tool_call_id=message.tool_call_id, name=message.name
+        )
     if role != "assistant":
-        answers = message.tool_call_id if role == "tool" else None
-        name = message.name if role == "tool" else None
-        return Message(role=role, content=content, tool_call_id=answers, name=name)
+        return Message(role=role, content=content)
+    if message.refusal:  # what the model said then, and nothing else
+        content = (*content, Text(message.refusal))
     thought = message.reasoning_content or message.reasoning
     return Message(
         role=role,
         content=content,
         thought=thought if isinstance(thought, str) and thought else None,
-        tool_calls=tuple(
-            _call(call, f"{where}.tool_calls[{index}]")
-            for index, call in enumerate(message.tool_calls or ())
-        ),
+        tool_calls=_calls(message, where),
     )
 
 
-def read_content(
-    content: str | Sequence[Mapping[str, Any]] | None, *, where: str, settings: ServeSettings
-) -> tuple[Part, ...]:
-    """Parts of a message's content, whatever its form.
-
-    Raises:
-        RequestError: a part that is not understood, or data that cannot be read.
-    """
-    if content is None:
-        return ()
-    if isinstance(content, str):
-        return (Text(content),) if content else ()
-    return tuple(
-        _part(part, f"{where}[{index}]", settings)
-        for index, part in enumerate(content)
-        if part.get("type") != "refusal"
-    )
-
-
-def _part(part: Mapping[str, Any], where: str, settings: ServeSettings) -> Part:
-    kind = part.get("type")
-    match kind:
-        case "text" | "input_text" | "output_text":
-            return Text(_text(part, "text", where))
-        case "image_url" | "input_image":
-            return _image(part, where, settings)
-        case "input_audio":
-            inner = _mapping(part, "input_audio", where)
-            return Audio(decoded(_text(inner, "data", where), param=where))
-        case "audio_url" | "video_url":
-            url = _url(part.get(kind), where)
-            source = media_source(url, param=where, settings=settings)
-            return Audio(source) if kind == "audio_url" else Video(source)
-        case "input_video":
-            inner = _mapping(part, "input_video", where)
-            if "data" in inner:
-                return Video(decoded(_text(inner, "data", where), param=where))
-            return Video(media_source(_url(inner, where), param=where, settings=settings))
-    raise RequestError(
-        f"{where} is of type {kind!r}; known are text, image_url, input_audio, audio_url, "
-        "video_url and input_video",
-        param=where,
-    )
-
-
-def _image(part: Mapping[str, Any], where: str, settings: ServeSettings) -> Image:
-    value = part.get("image_url")
-    detail = value.get("detail") if isinstance(value, Mapping) else part.get("detail")
-    if detail not in (None, *_BUDGETS):
-        raise RequestError(
-            f"{where}.detail is {detail!r}; it must be auto, low or high", param=where
-        )
-    source = media_source(_url(value, where), param=where, settings=settings)
-    return Image(source, budget=_BUDGETS[detail or "auto"])
-
-
-def _url(value: Any, where: str) -> str:
-    url = value.get("url") if isinstance(value, Mapping) else value
-    if not isinstance(url, str) or not url:
-        raise RequestError(f"{where} has no url", param=where)
-    return url
-
-
-def _text(part: Mapping[str, Any], key: str, where: str) -> str:
-    value = part.get(key)
-    if not isinstance(value, str):
-        raise RequestError(f"{where}.{key} must be text", param=where)
-    return value
-
-
-def _mapping(part: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = part.get(key)
-    if not isinstance(value, Mapping):
-        raise RequestError(f"{where}.{key} must be an object", param=where)
-    return value
+def _calls(message: ChatMessage, where: str) -> tuple[ToolCall, ...]:
+    """Calls with the ids that they came with; one without gets its place as id."""
+    calls = [
+        _call(call, f"{where}.tool_calls[{index}]")
+        for index, call in enumerate(message.tool_calls or ())
+    ]
+    if message.function_call:
+        calls.append(_function(message.function_call, f"{where}.function_call"))
+    return tuple(calls)
 
 
 def _call(call: Mapping[str, Any], where: str) -> ToolCall:
-    function = _mapping(call, "function", where)
-    name = _text(function, "name", where)
+    if call.get("type") == "custom":  # a call with one text in place of arguments
+        custom = object_of(call, "custom", where)
+        text = text_of(custom, "input", where)
+        read = ToolCall(name=text_of(custom, "name", where), arguments={"input": text}, id=where)
+    else:
+        read = _function(object_of(call, "function", where), where)
     id = call.get("id")
-    if not isinstance(id, str) or not id:
-        raise RequestError(f"{where} has no id", param=where)
-    return ToolCall(name=name, arguments=read_arguments(function.get("arguments"), where), id=id)
+    return replace(read, id=id) if isinstance(id, str) and id else read
+
+
+def _function(function: Mapping[str, Any], where: str) -> ToolCall:
+    name = text_of(function, "name", where)
+    return ToolCall(name=name, arguments=read_arguments(function.get("arguments"), where), id=where)
 
 
 def read_arguments(value: Any, where: str) -> Mapping[str, Any]:
@@ -168,3 +139,18 @@ def read_arguments(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RequestError(f"{where}: arguments must be a JSON object", param=where)
     return value
+
+
+def _one_system_turn(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """System messages at the start as one: the model knows a single turn there, beside the tools.
+
+    Those in the middle stay where they are: templates write each as a turn of its own, and what was
+    computed of the messages before them can be used again.
+    """
+    count = next((i for i, one in enumerate(messages) if one.role != "system"), len(messages))
+    if count < 2:
+        return tuple(messages)
+    parts: list[Part] = []
+    for message in messages[:count]:
+        parts += [Text("\n\n"), *message.content] if parts and message.content else message.content
+    return (Message(role="system", content=tuple(parts)), *messages[count:])

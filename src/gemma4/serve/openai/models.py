@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from ..capabilities import capabilities_of
 from ..desk import Desk
+from ..models import Served
 from ..shelf import Known
 
 
@@ -39,5 +40,17 @@ def describe(desk: Desk, known: Known) -> dict[str, Any]:
         "context_length": context,
         "max_model_len": context,
         "capabilities": None if served is None else capabilities_of(served.llm),
+        "meta": None if served is None else _meta(served),
         "loaded": served is not None,
+    }
+
+
+def _meta(served: Served) -> dict[str, int]:
+    """llama.cpp's names for the sizes of a model."""
+    text = served.llm.config.text
+    return {
+        "n_ctx": served.llm.info.context,
+        "n_ctx_train": text.max_positions,
+        "n_embd": text.hidden_size,
+        "n_vocab": text.vocab_size,
     }

@@ -41,6 +41,8 @@ class SamplingFields(BaseModel):
             options["logit_bias"] = {_id(key): bias for key, bias in self.logit_bias.items()}
         if options.get("top_k") == -1:  # vLLM's way to say all
             options["top_k"] = 0
+        if options.get("max_tokens") == -1:  # llama.cpp's way to say: as many as there is room for
+            del options["max_tokens"]
         return options
 
 

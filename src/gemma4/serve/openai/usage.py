@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ...llm.events import Finished, TokenLogprob, Usage
+from ...llm.events import Finished, Usage
 
 FINISH_REASONS = {
     "stop": "stop",
@@ -16,16 +16,20 @@ FINISH_REASONS = {
 """Clients check these words against OpenAI's list; `gemma4.finish_detail` says what really happened."""
 
 
-def usage_of(finished: Sequence[Finished]) -> dict[str, Any]:
-    """Tokens of a request with one answer or several; its prompt counts once."""
+def usage_of(finished: Sequence[Finished], *, num_prompts: int = 1) -> dict[str, Any]:
+    """Tokens of a request; a prompt counts once, however many answers it has."""
     usages = [one.usage for one in finished]
-    prompt, completion = usages[0].prompt_tokens, sum(u.completion_tokens for u in usages)
+    read = usages[:: len(usages) // num_prompts]
+    prompt, completion = (
+        sum(u.prompt_tokens for u in read),
+        sum(u.completion_tokens for u in usages),
+    )
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": usages[0].cached_tokens,
+            "cached_tokens": sum(u.cached_tokens for u in read),
             "audio_tokens": _soft(usages[0], "audio"),
             "image_tokens": _soft(usages[0], "image"),
             "video_tokens": _soft(usages[0], "video"),
@@ -62,8 +66,13 @@ def _rate(count: int, seconds: float) -> float:
     return count / seconds if seconds > 0 else 0.0
 
 
-def done_of(finished: Finished) -> dict[str, Any]:
-    """What was really done; `gemma4` in an answer."""
+def done_by(answers: Sequence[Finished], *remarks: str) -> dict[str, Any]:
+    """What was done for several answers to one request: the first one's settings, the warnings of all."""
+    return done_of(answers[0], *(word for one in answers for word in one.warnings), *remarks)
+
+
+def done_of(finished: Finished, *remarks: str) -> dict[str, Any]:
+    """What was really done; `gemma4` in an answer. Remarks join its warnings."""
     sampling = asdict(finished.sampling)
     for name in ("logit_bias", "suppress_ids", "stop_ids", "logprobs"):
         sampling.pop(name)
@@ -79,25 +88,5 @@ def done_of(finished: Finished) -> dict[str, Any]:
         "media": [asdict(medium) for medium in finished.usage.media],
         "speculation": None if finished.speculation is None else asdict(finished.speculation),
         "constraint": None if finished.constraint is None else asdict(finished.constraint),
-        "warnings": list(finished.warnings),
+        "warnings": list(dict.fromkeys((*finished.warnings, *remarks))),
     }
-
-
-def logprobs_of(tokens: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
-    """OpenAI's form of log-probabilities; None where they were not asked for."""
-    if tokens is None:
-        return None
-    return {
-        "content": [
-            {
-                **_scored(one.text, one.logprob),
-                "top_logprobs": [_scored(text, score) for _, text, score in one.top],
-            }
-            for one in tokens
-        ],
-        "refusal": None,
-    }
-
-
-def _scored(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": max(logprob, -9999.0), "bytes": list(text.encode())}

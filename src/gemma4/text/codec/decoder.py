@@ -78,6 +78,11 @@ class Decoder:
         self._noticed: set[str] = set()
         self._out: list[CodecEvent] = []
 
+    @property
+    def in_content(self) -> bool:
+        """Whether the next id, if it is no marker, is content."""
+        return not self.in_thought and self._call is None
+
     def push(self, token_id: int) -> tuple[CodecEvent, ...]:
         """Take the next id, stop ids included, and return what it completes."""
         before = self.in_thought

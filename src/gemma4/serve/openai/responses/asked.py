@@ -56,6 +56,7 @@ class Asked:
         return ResponseWriter(
             head_of(self.body, answers.served.id),
             forms=self._offered.forms,
+            tokenizer=answers.served.llm.tokenizer,
             as_summary=self.body.reasoning is not None and self.body.reasoning.summary is not None,
             seals=ENCRYPTED in (self.body.include or ()) or not self.body.is_stored,
         )

@@ -8,7 +8,7 @@ from ...errors import RequestError
 from ...fields import objects_of
 from ...media import decoded
 from ...settings import ServeSettings
-from ..messages import read_content
+from ..parts import read_content
 
 _TEXTS = ("text/", "application/json", "application/xml", "application/x-yaml")
 

@@ -7,10 +7,19 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ....llm.events import ContentDelta, Event, Finished, ThoughtDelta, ToolCallEvent
+from ....llm.events import (
+    ContentDelta,
+    Event,
+    Finished,
+    ThoughtDelta,
+    TokenLogprob,
+    ToolCallEvent,
+)
 from ....text.messages import ToolCall
+from ....text.tokens.tokenizer import Tokenizer
 from ...errors import problem_of
-from ..usage import done_of, logprobs_of, timings_of
+from ..logprobs import chat_logprobs
+from ..usage import done_of, timings_of
 from .items import CallItem, MessageItem, ReasoningItem, Told
 from .offered import CallForm
 
@@ -34,11 +43,14 @@ class ResponseWriter:
         head: dict[str, Any],
         *,
         forms: Mapping[str, CallForm],
+        tokenizer: Tokenizer,
         as_summary: bool = False,
         seals: bool = False,
     ) -> None:
         self.response = head
         self._forms = forms
+        self._tokenizer = tokenizer
+        self._scores: list[TokenLogprob] = []  # of the words of the open item
         self._as_summary = as_summary
         self._seals = seals
         self._open: OpenItem | None = None
@@ -70,6 +82,7 @@ class ResponseWriter:
                 yield from self._grown(ReasoningItem, event.text)
             case ContentDelta():
                 yield from self._grown(MessageItem, event.text)
+                self._scores += event.logprobs
             case ToolCallEvent():
                 yield from self._call(event.call)
             case Finished():
@@ -93,8 +106,7 @@ class ResponseWriter:
     def _finish(self, finished: Finished) -> Iterator[dict[str, Any]]:
         is_cut = finished.finish_reason in ("length", "loop")
         status = "incomplete" if is_cut else "completed"
-        logprobs = logprobs_of(finished.logprobs)
-        yield from self._closed(status, [] if logprobs is None else logprobs["content"])
+        yield from self._closed(status)
         self.response |= {
             "status": status,
             "completed_at": None if is_cut else int(time.time()),
@@ -124,13 +136,13 @@ class ResponseWriter:
             return MessageItem()
         return ReasoningItem(as_summary=self._as_summary, seals=self._seals)
 
-    def _closed(
-        self, status: str, logprobs: list[dict[str, Any]] | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def _closed(self, status: str) -> Iterator[dict[str, Any]]:
         if self._open is None:
             return
         growing, self._open = self._open, None
-        for told in growing.close(status, logprobs or []):
+        scores, self._scores = self._scores, []
+        logprobs = chat_logprobs(scores, self._tokenizer)["content"]
+        for told in growing.close(status, logprobs):
             yield self._of_item(told, growing.item)
         yield self._done(growing.item)
 
