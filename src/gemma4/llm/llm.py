@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Unpack
 
 import torch
@@ -201,12 +202,14 @@ class LLM:
         sampling = effective(self.defaults, asked.options)
         if isinstance(asked, Continuation):
             return self._prepare_text(asked, sampling)
+        if asked.before:
+            self._check_ids(asked.before)
         read = read_conversation(
             asked,
             config=self.config,
             template=self.template,
             tokenizer=self.tokenizer,
-            check_length=self.streams.engine.check_length,
+            check_length=partial(self._check_length, limit=asked.prompt_limit),
         )
         decoder = ChatDecoder(
             self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
@@ -300,6 +303,17 @@ class LLM:
                 limit=self.info.context,
             )
 
+    def _check_length(self, length: int, *, limit: int | None) -> None:
+        """Refuse a prompt that the context cannot hold, or that is longer than its caller wants."""
+        if limit is not None and length > limit:
+            raise ContextError(
+                f"the prompt has {length} tokens and the request allows {limit}; shorten it, or allow "
+                f"more (the model holds {self.info.context})",
+                needed=length,
+                limit=limit,
+            )
+        self.streams.engine.check_length(length)
+
     def _facts(
         self,
         *,
@@ -327,9 +341,9 @@ class LLM:
         if ids is None:
             ids = completion_prompt(asked.text, tokenizer=self.tokenizer).ids
         self._check_ids(ids)
-        self.streams.engine.check_length(len(ids))
+        self._check_length(len(ids), limit=asked.prompt_limit)
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
-        facts = self._facts(thinking=False, template=None)
+        facts = self._facts(thinking=False, template=None, warnings=asked.remarks)
         rule = None
         if asked.format is not None:
             rule = AnswerRule(format=asked.format, loop_guard=sampling.loop_guard)
