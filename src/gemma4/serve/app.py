@@ -19,6 +19,8 @@ from .middleware.keys import ApiKeys
 from .middleware.paths import TolerantPaths
 from .middleware.rates import Rates
 from .models import Models
+from .ollama.home import home_routes
+from .ollama.routes import ollama_routes
 from .openai.chat import chat_routes
 from .openai.models import model_routes
 from .own.health import health_routes
@@ -51,6 +53,8 @@ def make_app(
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
     app.include_router(health_routes(desk))
+    app.include_router(ollama_routes(desk))
+    app.include_router(home_routes())
     app.include_router(loading_routes(desk))
     if settings.metrics:
         app.include_router(metrics_routes(metrics))

@@ -19,11 +19,9 @@ async def load_or_unload(desk: Desk, body: AskBody, form: Form) -> Response:
     """Answer a request that asks nothing: it loads the model, or with `keep_alive: 0` lets go of it."""
     seconds = read_keep_alive(body.keep_alive)
     if seconds == 0:
-        await desk.models.unload(body.model)
+        desk.models.unload(body.model or "")
         return JSONResponse(form.line(Piece(), done=True, done_reason="unload"))
-    async with desk.models.use(body.model) as served:
-        if seconds is not None:
-            served.keep_alive = seconds
+    await desk.models.load(body.model or "", keep_alive=seconds)
     return JSONResponse(form.line(Piece(), done=True, done_reason="load"))
 
 
@@ -43,12 +41,10 @@ async def answer(
     Raises:
         ModelNotFoundError, InputError, EnvironmentFault, RequestError: it cannot be done.
     """
-    seconds = read_keep_alive(body.keep_alive)
     body.check_format()
-    answers = await desk.ask(body.model, build)
+    seconds = read_keep_alive(body.keep_alive)
+    answers = await desk.ask(body.model, build, request=request, keep_alive=seconds)
     form.accepted = perf_counter()
-    if seconds is not None:
-        answers.served.keep_alive = seconds
     after(answers)
     if body.wants_stream:
         return StreamedAnswers(answers, answer_lines(answers, form), media_type=NDJSON)

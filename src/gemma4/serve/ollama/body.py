@@ -44,9 +44,7 @@ class AskBody(BaseModel):
         if not self.logprobs:
             return read
         sampling = {**read.sampling, "logprobs": self.top_logprobs or 0}
-        return ReadOptions(
-            sampling=sampling, prompt_limit=read.prompt_limit, remarks=read.remarks
-        )
+        return ReadOptions(sampling=sampling, prompt_limit=read.prompt_limit, remarks=read.remarks)
 
     def check_format(self) -> None:
         """Where `format` becomes a rule of the answer; refuses what is not yet one.
@@ -56,5 +54,6 @@ class AskBody(BaseModel):
         """
         if self.format:
             raise RequestError(
-                "format: this server cannot hold an answer to a format; leave it out", param="format"
+                "format: this server cannot hold an answer to a format; leave it out",
+                param="format",
             )

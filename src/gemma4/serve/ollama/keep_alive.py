@@ -1,10 +1,12 @@
 """`keep_alive`: how long a model stays loaded after it was asked."""
 
-import math
 import re
 from typing import Final
 
 from ..errors import RequestError
+
+AS_IT_IS: Final = -1.0
+"""What `Models.use` takes for: as it was before."""
 
 _UNITS: Final = {
     "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
@@ -13,26 +15,26 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)")
 
 
 def read_keep_alive(value: float | str | None) -> float | None:
-    """Seconds; infinity for a negative value; None where nothing was said.
+    """Seconds as `Models.use` takes them: None for ever, `AS_IT_IS` where nothing was said.
 
-    A number is in seconds, a text is a duration such as `5m`, `1h30m` or `-1`.
+    A number is in seconds, a text is a duration such as `5m`, `1h30m` or `-1`; what is negative is for ever.
 
     Raises:
         RequestError: a text that is no duration.
     """
     if value is None:
-        return None
+        return AS_IT_IS
     seconds = _seconds(value) if isinstance(value, str) else float(value)
-    if math.isnan(seconds):
+    if seconds is None or seconds != seconds:
         raise RequestError(
             f"keep_alive is {value!r}; give seconds, or a duration such as 5m, 1h30m, 0 or -1",
             param="keep_alive",
         )
-    return math.inf if seconds < 0 else seconds
+    return None if seconds < 0 else seconds
 
 
-def _seconds(text: str) -> float:
-    """A duration as Go writes it, or a bare number; not a number where it is neither."""
+def _seconds(text: str) -> float | None:
+    """A duration as Go writes it, or a bare number; None where it is neither."""
     word = text.strip()
     unsigned = word.removeprefix("-")
     sign = -1.0 if unsigned != word else 1.0
@@ -42,4 +44,4 @@ def _seconds(text: str) -> float:
     try:
         return float(word)
     except ValueError:
-        return math.nan
+        return None

@@ -50,7 +50,9 @@ def read_messages(messages: Sequence[OllamaMessage]) -> tuple[Message, ...]:
         if message.role == "tool":
             call = _answered(message, waiting, where)
             waiting.remove(call)
-            found.append(Message(role="tool", content=content, tool_call_id=call.id, name=call.name))
+            found.append(
+                Message(role="tool", content=content, tool_call_id=call.id, name=call.name)
+            )
             continue
         calls = _calls(message, index, where) if message.role == "assistant" else ()
         waiting = list(calls)

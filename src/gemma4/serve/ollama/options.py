@@ -67,7 +67,9 @@ def read_options(options: Mapping[str, Any] | None, *, context: int) -> ReadOpti
         RequestError: `num_ctx`, `num_predict` or `seed` is no whole number.
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    sampling = {_NAMES[name]: _value(name, value) for name, value in given.items() if name in _NAMES}
+    sampling = {
+        _NAMES[name]: _value(name, value) for name, value in given.items() if name in _NAMES
+    }
     wanted = _whole("num_ctx", given["num_ctx"]) if "num_ctx" in given else None
     remarks = [
         remark
@@ -90,7 +92,9 @@ def _value(name: str, value: Any) -> Any:
         case "stop":
             texts = (value,) if isinstance(value, str) else value
             return tuple(texts) if isinstance(texts, list) else texts
-        case "num_predict":  # -1: no limit, -2: as much as the context holds; both are the same here
+        case (
+            "num_predict"
+        ):  # -1: no limit, -2: as much as the context holds; both are the same here
             count = _whole(name, value)
             return count if count > 0 else None
         case "seed":
