@@ -22,7 +22,7 @@ def client(server: LiveServer) -> Iterator[ollama.Client]:
 
 
 @pytest.fixture
-def raw(server: LiveServer) -> Iterator[httpx2.Client]:
+def http(server: LiveServer) -> Iterator[httpx2.Client]:
     """Plain HTTP, for exact lines."""
     with httpx2.Client(base_url=server.url, timeout=60) as one:
         yield one
