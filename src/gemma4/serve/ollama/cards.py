@@ -20,6 +20,7 @@ from .names import details
 
 _WORDS = {"completion": "completion", "image": "vision", "audio": "audio", "video": "video",
           "tools": "tools", "thinking": "thinking"}  # fmt: skip
+_FORMATS = {"huggingface": "safetensors"}
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
@@ -79,7 +80,7 @@ def _of_files(known: Known, store: Store) -> Card:
     can = described["capabilities"]
     return Card(
         details=details(
-            format=described["format"],
+            format=_FORMATS.get(described["format"], described["format"]),
             family=described["architecture"],
             parameters=described["parameters"]["total"],
             quantization=described["quantization"],
