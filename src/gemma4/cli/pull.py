@@ -7,9 +7,10 @@ import typer
 from ..errors import CheckpointError, EnvironmentFault, InputError
 from ..hub.manifest import Manifest
 from ..hub.names import parse_reference, weights_path
-from ..hub.offer import HubAccess, Offer, make_offer
+from ..hub.offer import Offer, make_offer
 from ..hub.registry import RegistryModel
 from ..hub.selection import Choice
+from .hub_access import hub_access
 from .ls import describe_stored
 from .output import JsonOption, NoColorOption, Output, QuietOption, align_columns, format_bytes
 from .progress import show_downloads
@@ -69,20 +70,13 @@ def pull(
     if isinstance(reference.source, RegistryModel) and (revision or quantization or include):
         raise InputError(f"{model} is one fixed file: leave out --revision, --quant, --include")
     choice = Choice(revision=revision, quantization=quantization, include=tuple(include or ()))
-    offer = make_offer(reference, session.store, _access(session), choice)
+    offer = make_offer(reference, session.store, hub_access(session.settings), choice)
     if dry_run:
         _print_offer(out, offer)
     elif offer.current is not None:
         _finish(out, session, offer.current, "is there already and up to date")
     else:
         _finish(out, session, _fetch(out, offer), "is whole, every checksum compared")
-
-
-def _access(session: Session) -> HubAccess:
-    from huggingface_hub import get_token
-
-    settings = session.settings
-    return HubAccess(endpoint=settings.endpoint, token=settings.token or get_token())
 
 
 def _fetch(out: Output, offer: Offer) -> Manifest:

@@ -28,11 +28,13 @@ class ChatBody(AskBody):
             RequestError, MessageError: it cannot be understood.
         """
         options = self.read_options(served.llm.info.context)
+        thinking = self.wanted_thinking()
         tools, remarks = read_tools(self.tools or ())
         return Question(
             messages=read_messages(self.messages or ()),
             tools=tools,
-            thinking=self.wanted_thinking().enabled,
+            thinking=thinking.enabled,
+            thought_budget=thinking.budget,
             prompt_limit=options.prompt_limit,
             options=options.sampling,
             remarks=(*options.remarks, *remarks),

@@ -67,7 +67,7 @@ class GenerateBody(AskBody):
             self.prompt or "",
             system=self.system,
             images=self.images,
-            thinking=self.wanted_thinking().enabled,
+            thinking=self.wanted_thinking(),
             before=before,
             options=options,
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ...llm.llm import LLM
 from ...llm.question import Continuation, Question
+from ...llm.thinking import Thinking
 from ...text.messages import Message, Text
 from ...text.prompt import completion_prompt
 from .go_template import render_template
@@ -16,7 +17,7 @@ def user_question(
     *,
     system: str | None,
     images: Sequence[str] | None,
-    thinking: bool,
+    thinking: Thinking,
     before: tuple[int, ...],
     options: ReadOptions,
 ) -> Question:
@@ -26,7 +27,8 @@ def user_question(
     media = read_images(images, "the request")
     return Question(
         messages=(*instructions, Message(role="user", content=(*media, *words))),
-        thinking=thinking,
+        thinking=thinking.enabled,
+        thought_budget=thinking.budget,
         before=before,
         prompt_limit=options.prompt_limit,
         options=options.sampling,
