@@ -24,6 +24,7 @@ from .pull import pull
 from .quantize.command import quantize
 from .rm import rm
 from .run.command import run
+from .run.think import spell_out_think
 from .serve.command import serve
 from .serve.logs import logs
 from .serve.ps import ps
@@ -95,7 +96,10 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     _print_anything()
     try:
         code = make_app()(
-            words, obj=Session(settings=settings), prog_name="gemma4", standalone_mode=False
+            spell_out_think(words),
+            obj=Session(settings=settings),
+            prog_name="gemma4",
+            standalone_mode=False,
         )
         sys.stdout.flush()
     except BrokenPipeError:

@@ -32,6 +32,7 @@ from .flags import (
 )
 from .options import collect_settings
 from .request import Manner, Placing, Question, View
+from .think import read_think
 
 
 def run(
@@ -43,7 +44,7 @@ def run(
     audio: AudioOption = None,
     video: VideoOption = None,
     image_budget: BudgetOption = None,
-    think: ThinkOption = False,
+    think: ThinkOption = None,
     hide_thinking: HideThinkingOption = False,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -86,7 +87,11 @@ def run(
     )
     question = Question.of(words, model, image=image, audio=audio, video=video)
     manner = Manner(
-        system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
+        system=system,
+        thinking=read_think(think),
+        options=settings,
+        image_budget=image_budget,
+        raw=raw,
     )
     placing = Placing(
         context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter

@@ -51,7 +51,13 @@ BudgetOption = Annotated[
     ),
 ]
 ThinkOption = Annotated[
-    bool, typer.Option("--think/--no-think", help="Let the model reason before it answers.")
+    str | None,
+    typer.Option(
+        "--think",
+        metavar="WORD",
+        help="Let the model reason first: off, on, minimal, low, medium, high; alone: on.",
+        show_default=False,
+    ),
 ]
 HideThinkingOption = Annotated[
     bool, typer.Option("--hide-thinking", help="Let it reason, but do not show it.")

@@ -5,17 +5,25 @@ from ..chat.session import ChatSession
 from ..chat.turn import Turn
 from ..output import Output
 from ..status_line import StatusLine
-from .answer_report import describe_answer, stats_lines
+from .answer_report import describe_answer
 from .answer_view import AnswerView
 from .content import Content, describe_part
-from .model import ChosenModel
 from .request import View
 
 
 def answer_once(
-    out: Output, chat: ChatSession, content: Content, chosen: ChosenModel, view: View
+    out: Output,
+    chat: ChatSession,
+    content: Content,
+    view: View,
+    *,
+    source: str,
+    reason: str | None = None,
 ) -> None:
     """Ask and print the answer, or with --json one object with all that is known of it.
+
+    Args:
+        source: where the model lies. reason: why it was chosen.
 
     Raises:
         InputError: one of its kinds, for what cannot be done as asked.
@@ -27,15 +35,15 @@ def answer_once(
         answer = Answer(
             text=turn.text, thought=turn.thought, tool_calls=turn.tool_calls, finished=finished
         )
-        reason = (chosen.reason,) if chosen.reason else ()
-        notes = [*reason, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
-        out.data({**describe_answer(answer), "path": str(chosen.path), "notes": notes})
+        why = (reason,) if reason else ()
+        notes = [*why, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
+        out.data({**describe_answer(answer), "path": source, "notes": notes})
         return
     finished = _run(out, turn, AnswerView(out, view))
     if not turn.text and not turn.tool_calls:
         out.warn("the answer is empty")
     if view.stats:
-        for line in stats_lines(finished):
+        for line in chat.stats(finished):
             out.stderr.write(f"{line}\n")
 
 

@@ -1,8 +1,10 @@
 """What `gemma4 run` was asked for, sorted by who needs it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from ...llm.thinking import Thinking
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +29,7 @@ class Manner:
     """How to answer. `raw`: without a template; None leaves it to the model."""
 
     system: str | None = None
-    thinking: bool = False
+    thinking: Thinking = field(default_factory=Thinking)
     options: Mapping[str, Any]
     image_budget: int | None = None
     raw: bool | None = None

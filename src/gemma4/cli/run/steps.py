@@ -44,7 +44,7 @@ def carry_out(
 
         talk(session, out, chat, content.given, view)
     else:
-        answer_once(out, chat, content, chosen, view)
+        answer_once(out, chat, content, view, source=str(chosen.path), reason=chosen.reason)
 
 
 def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> None:
@@ -66,7 +66,11 @@ def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> Non
 
 def _check_raw(manner: Manner, content: Content, *, why: str) -> None:
     """Refuse what takes a chat template where there is none. Media that the prompt names stay text."""
-    asked = {"--system": manner.system, "--think": manner.thinking, "a medium": content.given}
+    asked = {
+        "--system": manner.system,
+        "--think": manner.thinking.enabled,
+        "a medium": content.given,
+    }
     for name, value in asked.items():
         if value:
             raise InputError(
