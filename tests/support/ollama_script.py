@@ -15,6 +15,9 @@ def answer(prompt: str) -> str:
         return '<|tool_call>call:weather{city:<|"|>Ulm<|"|>,days:2}<tool_call|>'
     if "sunny" in prompt:
         return "Sunny in Ulm."
+    if "json" in prompt:
+        thought = "<|channel>thought\nHm.<channel|>" if "think" in prompt else ""
+        return thought + '{"city":"Ulm","days":2}'
     if "think" in prompt:
         return "<|channel>thought\nTwo and two.<channel|>Four."
     if "picture" in prompt:

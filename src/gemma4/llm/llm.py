@@ -186,11 +186,12 @@ class LLM:
         self,
         prompt: str,
         *,
+        format: Format | None = None,
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:
         """The events of a continuation; control tokens in the prompt are plain text."""
-        asked = Continuation(text=prompt, options=options)
+        asked = Continuation(text=prompt, format=format, options=options)
         return stream_events(self.begin(self.prepare(asked), on_prefill))
 
     def prepare(self, asked: Question | Continuation) -> Prepared:

@@ -131,12 +131,6 @@ def test_no_prompt_loads(client: ollama.Client, http: httpx2.Client) -> None:
     assert http.post("/api/generate", json={"model": "other"}).status_code == 404
 
 
-def test_a_format_is_never_passed_over(client: ollama.Client) -> None:
-    with pytest.raises(ollama.ResponseError, match="format"):
-        client.generate("scripted", "hi", format="json")
-    assert client.generate("scripted", "hi", format="").response == "1 asked."
-
-
 def test_images_are_base64_however_it_is_written(http: httpx2.Client) -> None:
     data = base64.b64encode(picture()).decode()
     for spelling in (data, data.rstrip("="), f"data:image/png;base64,{data}"):

@@ -6,7 +6,7 @@ an error leaves the conversation as it was.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...engine.sampling import Sampling
 from ...errors import InputError, MediaError
@@ -18,6 +18,9 @@ from ..run.answer_report import stats_lines
 from .talker import Talker
 from .turn import Exchange, OnPrefill, Turn
 
+if TYPE_CHECKING:
+    from ...grammar.formats import Format
+
 _OFF = Thinking()
 
 
@@ -28,6 +31,7 @@ class ChatSession:
         raw: each text is continued by itself, without a template and without what came before.
         thinking: None: as whoever answers does by itself.
         options: sampling settings over those of the checkpoint.
+        format: what answers are to look like.
         stats: describes what was done for an answer.
 
     Attributes:
@@ -46,10 +50,12 @@ class ChatSession:
         thinking: Thinking | None = _OFF,
         options: Mapping[str, Any] | None = None,
         image_budget: int | None = None,
+        format: "Format | None" = None,
         stats: Callable[[Finished], list[str]] = stats_lines,
     ) -> None:
         self.llm = llm
         self.stats = stats
+        self.format = format
         self.raw = raw
         self.system = system
         self.thinking = thinking
@@ -148,12 +154,18 @@ class ChatSession:
     ) -> Iterator[Event]:
         """The model's answer to a question, after these exchanges."""
         if self.raw:
-            return self.llm.stream_text(message.text, on_prefill=on_prefill, **self.options)
+            return self.llm.stream_text(
+                message.text, format=self.format, on_prefill=on_prefill, **self.options
+            )
         history = [part for exchange in before for part in (exchange.user, exchange.answer)]
         system = [Message(role="system", content=(Text(self.system),))] if self.system else []
-        thinking: dict[str, Any] = {} if self.thinking is None else {"thinking": self.thinking}
+        wanted = self.thinking
+        thinking: dict[str, Any] = {}
+        if wanted is not None:
+            thinking = {"thinking": wanted.enabled, "thought_budget": wanted.budget}
         return self.llm.stream(
             [*system, *history, message],
+            format=self.format,
             **thinking,
             image_budget=self.image_budget,
             on_prefill=on_prefill,

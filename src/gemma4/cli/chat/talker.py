@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, Unpack
 
 from ...engine.sampling import Sampling
+from ...grammar.formats import Format
 from ...llm.events import Event
 from ...llm.options import SamplingOptions
-from ...llm.thinking import Thinking
 from ...text.messages import Message
 from .turn import OnPrefill
 
@@ -51,7 +51,9 @@ class Talker(Protocol):
         self,
         conversation: Sequence[Message],
         *,
-        thinking: Thinking = ...,
+        format: Format | None = None,
+        thinking: bool = ...,
+        thought_budget: int | None = None,
         image_budget: int | None = None,
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
@@ -63,6 +65,7 @@ class Talker(Protocol):
         self,
         prompt: str,
         *,
+        format: Format | None = None,
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:

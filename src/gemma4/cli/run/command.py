@@ -4,6 +4,7 @@ import typer
 
 from ..output import JsonOption, NoColorOption, QuietOption
 from ..session import session_of
+from .answer_format import read_format
 from .flags import (
     AudioOption,
     BudgetOption,
@@ -11,6 +12,7 @@ from .flags import (
     DeviceOption,
     DrafterOption,
     DtypeOption,
+    FormatOption,
     HideThinkingOption,
     ImageOption,
     KernelsOption,
@@ -46,6 +48,7 @@ def run(
     image_budget: BudgetOption = None,
     think: ThinkOption = None,
     hide_thinking: HideThinkingOption = False,
+    format: FormatOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
     top_k: TopKOption = None,
@@ -79,6 +82,7 @@ def run(
       gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
       gemma4 run ./model.gguf --raw "Once upon a time"
       gemma4 run -m e2b --json --audio talk.ogg Transcribe this.
+      gemma4 run e2b --format person.json "Who wrote Faust?"
     """
     from .steps import carry_out
 
@@ -92,6 +96,7 @@ def run(
         options=settings,
         image_budget=image_budget,
         raw=raw,
+        format=read_format(format),
     )
     placing = Placing(
         context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter

@@ -59,6 +59,10 @@ ThinkOption = Annotated[
         show_default=False,
     ),
 ]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Hold the answer to json, or to a JSON Schema in a file."),
+]
 HideThinkingOption = Annotated[
     bool, typer.Option("--hide-thinking", help="Let it reason, but do not show it.")
 ]

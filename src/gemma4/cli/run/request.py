@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...llm.thinking import Thinking
+
+if TYPE_CHECKING:
+    from ...grammar.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +29,14 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manner:
-    """How to answer. `raw`: without a template; None leaves it to the model."""
+    """How to answer. `raw`: without a template; None leaves it to the model. `format`: of the answer."""
 
     system: str | None = None
     thinking: Thinking = field(default_factory=Thinking)
     options: Mapping[str, Any]
     image_budget: int | None = None
     raw: bool | None = None
+    format: "Format | None" = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

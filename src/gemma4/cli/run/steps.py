@@ -101,4 +101,5 @@ def _open_chat(out: Output, llm: "LLM", manner: Manner, content: Content) -> Cha
         thinking=manner.thinking,
         options=manner.options,
         image_budget=manner.image_budget,
+        format=manner.format,
     )

@@ -41,7 +41,6 @@ async def answer(
     Raises:
         ModelNotFoundError, InputError, EnvironmentFault, RequestError: it cannot be done.
     """
-    body.check_format()
     seconds = read_keep_alive(body.keep_alive)
     answers = await desk.ask(body.model, build, request=request, keep_alive=seconds)
     form.accepted = perf_counter()

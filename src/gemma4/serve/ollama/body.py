@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...grammar.formats import Format, JsonObject, JsonSchema
 from ..errors import RequestError
 from ..thinking import Thinking, thinking_of_effort
 from .options import ReadOptions, read_options
@@ -46,14 +47,19 @@ class AskBody(BaseModel):
         sampling = {**read.sampling, "logprobs": self.top_logprobs or 0}
         return ReadOptions(sampling=sampling, prompt_limit=read.prompt_limit, remarks=read.remarks)
 
-    def check_format(self) -> None:
-        """Where `format` becomes a rule of the answer; refuses what is not yet one.
+    def wanted_format(self) -> Format | None:
+        """What the answer is held to.
 
         Raises:
-            RequestError: a format.
+            RequestError: a word other than `json`.
         """
+        if isinstance(self.format, dict):
+            return JsonSchema(self.format)
+        if self.format == "json":
+            return JsonObject()
         if self.format:
             raise RequestError(
-                "format: this server cannot hold an answer to a format; leave it out",
+                f"format is {self.format!r}; it must be json or a JSON Schema object",
                 param="format",
             )
+        return None

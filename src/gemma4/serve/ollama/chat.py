@@ -33,6 +33,7 @@ class ChatBody(AskBody):
         return Question(
             messages=read_messages(self.messages or ()),
             tools=tools,
+            format=self.wanted_format(),
             thinking=thinking.enabled,
             thought_budget=thinking.budget,
             prompt_limit=options.prompt_limit,

@@ -57,18 +57,20 @@ class GenerateBody(AskBody):
             RequestError, MessageError: it cannot be understood.
         """
         options = self.read_options(served.llm.info.context)
+        wanted = self.wanted_format()
         before = read_context(self.context, served.llm)
         if self.raw:
-            return raw_continuation(self.prompt or "", options, served.llm)
+            return raw_continuation(self.prompt or "", wanted, options, served.llm)
         if self.template:
             values = {"System": self.system or "", "Prompt": self.prompt or "", "Response": ""}
-            return template_continuation(self.template, values, before, options, served.llm)
+            return template_continuation(self.template, values, before, wanted, options, served.llm)
         return user_question(
             self.prompt or "",
             system=self.system,
             images=self.images,
             thinking=self.wanted_thinking(),
             before=before,
+            format=wanted,
             options=options,
         )
 

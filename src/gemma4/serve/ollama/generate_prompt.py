@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ...grammar.formats import Format
 from ...llm.llm import LLM
 from ...llm.question import Continuation, Question
 from ...llm.thinking import Thinking
@@ -19,6 +20,7 @@ def user_question(
     images: Sequence[str] | None,
     thinking: Thinking,
     before: tuple[int, ...],
+    format: Format | None,
     options: ReadOptions,
 ) -> Question:
     """The prompt as a user's message, behind the ids of what went before."""
@@ -30,22 +32,26 @@ def user_question(
         thinking=thinking.enabled,
         thought_budget=thinking.budget,
         before=before,
+        format=format,
         prompt_limit=options.prompt_limit,
         options=options.sampling,
         remarks=options.remarks,
     )
 
 
-def raw_continuation(prompt: str, options: ReadOptions, llm: LLM) -> Continuation:
+def raw_continuation(
+    prompt: str, format: Format | None, options: ReadOptions, llm: LLM
+) -> Continuation:
     """The prompt as it is; literals of control tokens are these tokens, as whoever says raw wants."""
     ids = completion_prompt(prompt, tokenizer=llm.tokenizer, allow_special=True).ids
-    return _continuation(ids, options)
+    return _continuation(ids, format, options)
 
 
 def template_continuation(
     template: str,
     values: Mapping[str, str],
     before: tuple[int, ...],
+    format: Format | None,
     options: ReadOptions,
     llm: LLM,
 ) -> Continuation:
@@ -58,12 +64,15 @@ def template_continuation(
     for segment in render_template(template, values):
         ids += llm.tokenizer.encode(segment.text, allow_special=segment.is_literal)
     bos = llm.tokenizer.bos_id
-    return _continuation(tuple(ids) if ids[:1] == [bos] else (bos, *ids), options)
+    return _continuation(tuple(ids) if ids[:1] == [bos] else (bos, *ids), format, options)
 
 
-def _continuation(ids: tuple[int, ...], options: ReadOptions) -> Continuation:
+def _continuation(
+    ids: tuple[int, ...], format: Format | None, options: ReadOptions
+) -> Continuation:
     return Continuation(
         ids=ids,
+        format=format,
         prompt_limit=options.prompt_limit,
         options=options.sampling,
         remarks=options.remarks,
