@@ -22,6 +22,7 @@ from .ls import ls
 from .output import Output
 from .pull import pull
 from .quantize.command import quantize
+from .remote.command import chat
 from .rm import rm
 from .run.command import run
 from .run.think import spell_out_think
@@ -78,7 +79,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    talking, storing = (run, serve, ps, stop, logs), (pull, ls, show, rm)
+    talking, storing = (run, chat, serve, ps, stop, logs), (pull, ls, show, rm)
     for command in (*talking, *storing, fit, bench, quantize, tokenize, verify, doctor):
         app.command()(command)
     return app

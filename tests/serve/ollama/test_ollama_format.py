@@ -41,7 +41,7 @@ def test_a_model_that_says_something_else_is_held_to_it(client: ollama.Client, r
 
 @pytest.mark.parametrize(
     ("format", "word"),
-    [("yaml", "yaml"), ({"type": "wonder"}, "wonder"), ({"$ref": "https://a.b/c"}, "$ref")],
+    [("yaml", "yaml"), ({"type": "wonder"}, "'type'"), ({"$ref": "https://a.b/c"}, "$ref")],
 )
 def test_what_cannot_be_enforced_is_refused(http: httpx2.Client, format: object, word: str) -> None:
     body = {"model": "scripted", "messages": ASKED, "format": format}

@@ -1,5 +1,6 @@
 """One question, one answer, and the end."""
 
+from ...errors import InputError
 from ...llm.events import Answer, Event, Finished
 from ..chat.session import ChatSession
 from ..chat.turn import Turn
@@ -9,6 +10,21 @@ from .answer_report import describe_answer
 from .answer_view import AnswerView
 from .content import Content, describe_part
 from .request import View
+
+
+def check_prompt(out: Output, content: Content, *, talks: bool, command: str) -> None:
+    """Refuse to go on where nothing is asked.
+
+    Raises:
+        InputError: there is no prompt, and nobody at a terminal who could give one.
+    """
+    if talks and out.as_json:
+        raise InputError("--json needs a prompt: give one as words, or through a pipe")
+    if not talks and content.is_empty:
+        raise InputError(
+            "there is no prompt: none among the words, and stdin is empty; give one, or start "
+            f"`{command}` on a terminal for a conversation"
+        )
 
 
 def answer_once(

@@ -9,7 +9,7 @@ from ..session import Session
 from ..status_line import StatusLine
 from .content import Content, gather_content, read_piped, stdin_is_terminal
 from .model import ChosenModel, choose_model, load_chosen
-from .once import answer_once
+from .once import answer_once, check_prompt
 from .request import Manner, Placing, Question, View
 from .words import split_words
 
@@ -53,13 +53,7 @@ def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> Non
         from ...media.patches import check_budget
 
         check_budget(manner.image_budget)
-    if talks and out.as_json:
-        raise InputError("--json needs a prompt: give one as words, or through a pipe")
-    if not talks and content.is_empty:
-        raise InputError(
-            "there is no prompt: none among the words, and stdin is empty; give one, or start "
-            "`gemma4 run` on a terminal for a conversation"
-        )
+    check_prompt(out, content, talks=talks, command="gemma4 run")
     if manner.raw:
         _check_raw(manner, content, why="--raw")
 
