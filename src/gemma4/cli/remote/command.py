@@ -1,11 +1,10 @@
 """`gemma4 chat`: talk to a model of a server."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ..output import JsonOption, NoColorOption, Output, QuietOption
-from ..run.answer_format import read_format
+from ..output import JsonOption, NoColorOption, QuietOption
 from ..run.flags import (
     AudioOption,
     FormatOption,
@@ -24,13 +23,8 @@ from ..run.flags import (
     VideoOption,
 )
 from ..run.options import collect_settings
-from ..run.request import Question, View
-from ..run.think import read_think
-from ..session import Session, session_of
-
-if TYPE_CHECKING:
-    from ..chat.session import ChatSession
-    from .model import RemoteModel
+from ..run.request import Manner, Question, View
+from ..session import session_of
 
 WordsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="PROMPT", help="What to ask, once.")
@@ -80,64 +74,16 @@ def chat(
       gemma4 chat --url http://192.168.1.5:8080 "What is this? ./photo.jpg"
       GEMMA4_API_KEY=… gemma4 chat --url https://api.example.org/v1 --model big --think low
     """
-    from .model import RemoteModel, find_model
     from .server import remote_server
+    from .talking import ask_server
 
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)
     settings = collect_settings(
         option, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed, max_tokens=max_tokens
     )
-    thinking, wanted = None if think is None else read_think(think), read_format(format)
-    server = remote_server(url, api_key or session.settings.api_key)
-    if server.sends_key_openly:
-        out.warn(f"the key goes to {server.url} unencrypted; use https where others can listen")
-    info, remark = find_model(server, model)
-    if remark is not None:
-        out.note(remark)
-    remote = RemoteModel(server=server, info=info)
-    from ..chat.session import ChatSession
-
-    conversation = ChatSession(
-        remote,
-        raw=False,
-        system=system,
-        thinking=thinking,
-        options=settings,
-        format=wanted,
-        stats=remote.stats,
-    )
+    manner = Manner.of(think, format, system=system, options=settings)
     question = Question.of(words, model, image=image, audio=audio, video=video)
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
-    _carry_out(session, out, conversation, remote, question, view)
-
-
-def _carry_out(
-    session: Session,
-    out: Output,
-    conversation: "ChatSession",
-    remote: "RemoteModel",
-    question: Question,
-    view: View,
-) -> None:
-    """Answer once, or talk if there is no prompt and a person at the terminal."""
-    from ..run.content import gather_content, read_piped, stdin_is_terminal
-    from ..run.once import answer_once, check_prompt
-
-    prompt = " ".join(question.words)
-    talks = not prompt and stdin_is_terminal()
-    content = gather_content(prompt, question.media, piped=read_piped(question.media))
-    check_prompt(out, content, talks=talks, command="gemma4 chat")
-    if not talks:
-        answer_once(out, conversation, content, view, source=remote.server.url)
-        return
-    from ..chat.repl import talk
-
-    talk(session, out, conversation, content.given, view, greeting=_greeting(remote))
-
-
-def _greeting(remote: "RemoteModel") -> str:
-    media = [kind for kind in remote.info.modalities if kind != "text"]
-    takes = f"; takes {', '.join(media)}" if media and remote.info.is_described else ""
-    name = f"{remote.info.name} at {remote.server.url}{takes}"
-    return f"{name}; /help lists the commands, Ctrl-D leaves"
+    server = remote_server(url, api_key or session.settings.api_key)
+    ask_server(session, out, server, question, manner, view)

@@ -4,7 +4,6 @@ import typer
 
 from ..output import JsonOption, NoColorOption, QuietOption
 from ..session import session_of
-from .answer_format import read_format
 from .flags import (
     AudioOption,
     BudgetOption,
@@ -34,7 +33,6 @@ from .flags import (
 )
 from .options import collect_settings
 from .request import Manner, Placing, Question, View
-from .think import read_think
 
 
 def run(
@@ -77,12 +75,10 @@ def run(
     \b
     Examples:
       gemma4 run e2b "Why is the sky blue?"
-      gemma4 run "What is this? ./photo.jpg"
       cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
       gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
       gemma4 run ./model.gguf --raw "Once upon a time"
-      gemma4 run -m e2b --json --audio talk.ogg Transcribe this.
-      gemma4 run e2b --format person.json "Who wrote Faust?"
+      gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
     """
     from .steps import carry_out
 
@@ -90,13 +86,8 @@ def run(
         option, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed, max_tokens=max_tokens
     )
     question = Question.of(words, model, image=image, audio=audio, video=video)
-    manner = Manner(
-        system=system,
-        thinking=read_think(think),
-        options=settings,
-        image_budget=image_budget,
-        raw=raw,
-        format=read_format(format),
+    manner = Manner.of(
+        think, format, system=system, options=settings, image_budget=image_budget, raw=raw
     )
     placing = Placing(
         context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter

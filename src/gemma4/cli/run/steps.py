@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...llm.thinking import Thinking
 from ..chat.session import ChatSession
 from ..output import Output
 from ..session import Session
@@ -62,7 +63,7 @@ def _check_raw(manner: Manner, content: Content, *, why: str) -> None:
     """Refuse what takes a chat template where there is none. Media that the prompt names stay text."""
     asked = {
         "--system": manner.system,
-        "--think": manner.thinking.enabled,
+        "--think": manner.thinking and manner.thinking.enabled,
         "a medium": content.given,
     }
     for name, value in asked.items():
@@ -92,7 +93,7 @@ def _open_chat(out: Output, llm: "LLM", manner: Manner, content: Content) -> Cha
         llm,
         raw=raw,
         system=manner.system,
-        thinking=manner.thinking,
+        thinking=manner.thinking or Thinking(),
         options=manner.options,
         image_budget=manner.image_budget,
         format=manner.format,

@@ -27,13 +27,13 @@ def spell_out_think(words: Sequence[str]) -> list[str]:
     return found
 
 
-def read_think(word: str | None) -> Thinking:
-    """What the word means; nothing at all: off.
+def read_think(word: str | None) -> Thinking | None:
+    """What the word means; None where there is none.
 
     Raises:
         InputError: it is none of the table's.
     """
-    found = Thinking() if word is None else find_thinking(word)
-    if found is None:
+    found = None if word is None else find_thinking(word)
+    if found is None and word is not None:
         raise InputError(f"--think={word}: give one of {', '.join(EFFORTS)}")
     return found

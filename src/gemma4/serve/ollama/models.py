@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from ...errors import ModelNotFoundError
 from ..desk import Desk
 from ..errors import RequestError
 from ..models import Served
@@ -58,14 +59,21 @@ def model_routes(desk: Desk) -> APIRouter:
     @router.post("/api/show")
     async def show(body: NameBody) -> dict[str, Any]:
         """One model."""
-        id = desk.models.resolve(body.wanted())
-        known = next(one for one in desk.models.known if one.id == id)
+        known = _known(desk, body.wanted())
         card = await card_of(known)
         if card.config is None:
-            raise RequestError(f"{id} cannot be read: {card.problem}", status=500)
-        return _shown(known, card, card.config, _served(desk, id))
+            raise RequestError(f"{known.id} cannot be read: {card.problem}", status=500)
+        return _shown(known, card, card.config, _served(desk, known.id))
 
     return router
+
+
+def _known(desk: Desk, name: str) -> Known:
+    id = desk.models.resolve(name)
+    for known in desk.models.known:
+        if known.id == id:
+            return known
+    raise ModelNotFoundError(f"{name} has gone; `gemma4 ls` says what is there")
 
 
 def _shown(known: Known, card: Card, config: Any, served: Served | None) -> dict[str, Any]:
