@@ -1,9 +1,11 @@
 """`/api/chat` by Ollama's own client, and line by line."""
 
 import asyncio
+import base64
 import io
 import json
 import re
+from pathlib import Path
 
 import httpx2
 import ollama
@@ -11,6 +13,7 @@ import pytest
 from live_server import LiveServer
 from PIL import Image
 
+SPEECH = Path(__file__).parents[2] / "data" / "media" / "speech.ogg"
 HI = [{"role": "user", "content": "hi"}]
 GREEDY = {"temperature": 0}
 
@@ -135,6 +138,20 @@ def test_a_picture_is_seen(client: ollama.Client, http: httpx2.Client) -> None:
     wrong = http.post("/api/chat", json={"model": "scripted", "messages": asked})
     assert wrong.status_code == 400
     assert "messages[0].images[0]" in wrong.json()["error"]
+
+
+def test_a_sound_among_the_images_is_heard(http: httpx2.Client) -> None:
+    sound = base64.b64encode(SPEECH.read_bytes()).decode()
+    asked = [{"role": "user", "content": "picture", "images": [sound]}]
+    body = {"model": "scripted", "messages": asked, "stream": False}
+    found = http.post("/api/chat", json=body).json()
+    assert [medium["kind"] for medium in found["gemma4"]["media"]] == ["audio"]
+
+
+def test_a_duration_that_is_none_is_refused(http: httpx2.Client) -> None:
+    found = http.post("/api/chat", json={"model": "scripted", "messages": HI, "keep_alive": "soon"})
+    assert found.status_code == 400
+    assert "5m" in found.json()["error"]
 
 
 def test_options_have_ollamas_names(http: httpx2.Client) -> None:
