@@ -158,7 +158,7 @@ def test_a_dropped_path_with_a_slash_in_front_is_a_question(
         ("/image .", MediaError, ". is a directory; give one file in it"),
         ("/sytem x", InputError, "there is no command /sytem; did you mean /system? (a space"),
         ("/xyzzy", InputError, "there is no command /xyzzy; /help lists them"),
-        ("/think maybe", InputError, "/think maybe: give on or off"),
+        ("/think maybe", InputError, "/think maybe: give one of off, none"),
         ("/set colour red", Gemma4Error, "there is no setting 'colour'; known: temperature"),
         ("/set top_p 7", Gemma4Error, "top_p=7.0 is out of range; give 0 to 1"),
         (
@@ -235,6 +235,7 @@ def test_system_and_think_are_shown_set_and_removed(chat: ChatSession) -> None:
     assert enter(chat, "/system clear") == ("no instructions are set",)
     assert enter(chat, "/think") == ("thinking is off",)
     assert enter(chat, "/think on") == ("thinking is on",)
+    assert enter(chat, "/think LOW") == ("thinking is low",)
     assert enter(chat, "/think off") == ("thinking is off",)
 
 

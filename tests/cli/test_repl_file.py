@@ -9,6 +9,7 @@ from scripted_llm import Reply, ScriptedLLM
 
 from gemma4.cli.chat.session import ChatSession
 from gemma4.errors import InputError, MediaError, MessageError
+from gemma4.llm.thinking import Thinking
 
 PHOTO = Path(__file__).parents[1] / "data" / "media" / "photo.jpg"
 
@@ -42,11 +43,11 @@ def test_a_saved_conversation_comes_back_whole(
 ) -> None:
     assert saved.stat().st_mode & 0o777 == 0o600
     assert list(saved.parent.iterdir()) == [saved]
-    other = ChatSession(llm, raw=False, thinking=True)  # type: ignore[arg-type]  # as above
+    other = ChatSession(llm, raw=False, thinking=Thinking(enabled=True))  # type: ignore[arg-type]  # as above
     assert enter(other, f"/load {saved}") == ("2 exchanges loaded",)
     assert other.exchanges == chat.exchanges
     assert (other.system, other.thinking, other.options) == (
-        "S", False, {"stop": ("a",), "logit_bias": {5: 1.5}},
+        "S", Thinking(), {"stop": ("a",), "logit_bias": {5: 1.5}},
     )  # fmt: skip
     llm.name = "another"
     assert enter(other, f'/load "{saved}"')[1] == "they were with scripted; another goes on"
@@ -67,7 +68,7 @@ def test_a_relative_path_is_saved_so_that_it_holds_from_anywhere(
     [
         ('"gemma4_conversation": 1', "gemma4_conversation is None, not 1"),
         ('"model": "scripted",', "the file lacks model"),
-        ('"thinking": false', "the file lacks thinking"),
+        ('"thinking": "off"', "the file lacks thinking"),
         ('"answer": ', "exchange 1 lacks answer"),
         ('"type": "image",', "exchange 1 has a part of type None"),
     ],
@@ -88,7 +89,8 @@ def test_a_file_that_lacks_something_is_refused_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (": false", ": 0", "thinking must be true or false, not 0"),
+        ('"off"', "0", "thinking must be a text, not 0"),
+        ('"off"', '"often"', "thinking is 'often', not one of off, none"),
         ('"finish_reason": "length"', '"finish_reason": "bored"', "exchange 2 has finish_reason"),
         ('"logit_bias"', '"bias"', "there is no setting 'bias'; known: "),
         ('"5:1.5"', '"5"', "logit_bias='5' is no list of biases"),

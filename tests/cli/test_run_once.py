@@ -87,6 +87,7 @@ def test_thoughts_can_be_hidden_and_the_answer_held_back(run: Run, llm: Scripted
     hidden = run("run", "./model", "x", "--think", "--hide-thinking")
     assert (hidden.out, hidden.err) == ("Hello there.\n", "")
     assert llm.asked[-1]["thinking"] is True
+    assert llm.asked[-1]["thought_budget"] is None
     held = run("run", "./model", "x", "--no-stream")
     assert (held.out, held.err) == ("Hello there.\n", "hm\n")
 
@@ -213,7 +214,7 @@ def test_a_picture_that_is_only_text_is_said_to_be(run: Run, llm: ScriptedLLM) -
 def test_raw_takes_the_template_from_a_chat_model(run: Run, llm: ScriptedLLM) -> None:
     outcome = run("run", "./model", "Once", "--raw")
     assert (outcome.out, outcome.err) == ("Hello there.\n", "")
-    assert llm.asked == [{"prompt": "Once", "options": {}}]
+    assert llm.asked == [{"prompt": "Once", "options": {}, "format": None}]
 
 
 def test_a_modality_that_the_model_lacks_is_refused(run: Run, llm: ScriptedLLM) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gemma4.engine.sampling import Sampling
+from gemma4.grammar.formats import Format
 from gemma4.llm.events import (
     ContentDelta,
     Event,
@@ -71,7 +72,9 @@ class ScriptedLLM:
         self,
         conversation: Sequence[Message],
         *,
+        format: Format | None = None,
         thinking: bool = False,
+        thought_budget: int | None = None,
         image_budget: int | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
         **options: Any,
@@ -80,6 +83,8 @@ class ScriptedLLM:
             {
                 "messages": tuple(conversation),
                 "thinking": thinking,
+                "thought_budget": thought_budget,
+                "format": format,
                 "image_budget": image_budget,
                 "options": options,
             }
@@ -90,10 +95,11 @@ class ScriptedLLM:
         self,
         prompt: str,
         *,
+        format: Format | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
         **options: Any,
     ) -> Iterator[Event]:
-        self.asked.append({"prompt": prompt, "options": options})
+        self.asked.append({"prompt": prompt, "options": options, "format": format})
         return self._run(False, None, on_prefill, options)
 
     def _run(

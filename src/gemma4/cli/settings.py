@@ -21,6 +21,7 @@ class Settings:
         endpoint: HF_ENDPOINT, else the Hugging Face hub.
         token: HF_TOKEN, for repositories that ask for consent.
         offline: GEMMA4_OFFLINE or HF_HUB_OFFLINE: no command may use the network.
+        api_key: GEMMA4_API_KEY, for servers that `gemma4 chat` talks to.
         no_color: NO_COLOR is set, or the terminal is a dumb one.
         serve: every GEMMA4_SERVE_… variable that is not empty, as it is.
     """
@@ -29,6 +30,7 @@ class Settings:
     endpoint: str = HUB_ENDPOINT
     token: str | None = field(default=None, repr=False)
     offline: bool = False
+    api_key: str | None = field(default=None, repr=False)
     no_color: bool = False
     serve: Mapping[str, str] = field(default_factory=dict)
 
@@ -40,6 +42,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         endpoint=(environ.get("HF_ENDPOINT") or HUB_ENDPOINT).rstrip("/"),
         token=environ.get("HF_TOKEN") or None,
         offline=_is_on(environ, "GEMMA4_OFFLINE") or _is_on(environ, "HF_HUB_OFFLINE"),
+        api_key=environ.get("GEMMA4_API_KEY") or None,
         no_color=bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb",
         serve={
             name: text

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..hub.licence_text import read_licence
 from ..hub.names import find_stored, resolve
-from .licence_text import read_licence
 from .output import JsonOption, NoColorOption, Output, QuietOption, align_columns, format_bytes
 from .session import session_of
 
@@ -33,7 +33,7 @@ def show(
       gemma4 show gemma3:270m --license
       gemma4 show ./model.gguf --json
     """
-    from .card import describe_model
+    from ..llm.card import describe_model
 
     session = session_of(context)
     out = session.output(as_json=as_json, quiet=quiet, no_color=no_color)

@@ -67,10 +67,15 @@ class Manifest:
         return sum(file.size for file in self.files)
 
     @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits that change with any byte of any file."""
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal that changes with any byte of any file."""
         lines = sorted(f"{file.sha256} {file.path}\n" for file in self.files)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def id(self) -> str:
+        """The first twelve digits of `digest`, for people."""
+        return self.digest[:12]
 
     def write(self, folder: Path) -> None:
         """Write into a model's folder, replacing in one step."""

@@ -62,10 +62,11 @@ def read_conversation(
     media = _prepare(rendered.media, config, question.image_budget)
     places = [soft_tokens_of(medium) for medium in media]
     expanded = expand_media(rendered.ids, places, tokenizer=tokenizer)
-    check_length(len(expanded.ids))
+    ids = (*question.before, *expanded.ids[1:]) if question.before else expanded.ids  # one <bos>
+    check_length(len(ids))
     return ReadConversation(
         text=rendered.text,
-        ids=expanded.ids,
+        ids=tuple(ids),
         opens_thought=rendered.opens_thought,
         media=media,
         media_seconds=time.perf_counter() - started if media else 0.0,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Unpack
 
 import torch
@@ -188,11 +189,12 @@ class LLM:
         self,
         prompt: str,
         *,
+        format: Format | None = None,
         on_prefill: OnPrefill | None = None,
         **options: Unpack[SamplingOptions],
     ) -> Iterator[Event]:
         """The events of a continuation; control tokens in the prompt are plain text."""
-        asked = Continuation(text=prompt, options=options)
+        asked = Continuation(text=prompt, format=format, options=options)
         return stream_events(self.begin(self.prepare(asked), on_prefill))
 
     def prepare(self, asked: Question | Continuation) -> Prepared:
@@ -204,7 +206,9 @@ class LLM:
         sampling = effective(self.defaults, asked.options)
         if isinstance(asked, Continuation):
             return self._prepare_text(asked, sampling)
-        read = self._read(asked, self.streams.engine.check_length)
+        if asked.before:
+            self.check_ids(asked.before)
+        read = self._read(asked, partial(self._check_length, limit=asked.prompt_limit))
         decoder = ChatDecoder(
             self.tokenizer, sampling.stop, tools=asked.tools, opens_thought=read.opens_thought
         )
@@ -311,6 +315,17 @@ class LLM:
                 limit=self.info.context,
             )
 
+    def _check_length(self, length: int, *, limit: int | None) -> None:
+        """Refuse a prompt that the context cannot hold, or that is longer than its caller wants."""
+        if limit is not None and length > limit:
+            raise ContextError(
+                f"the prompt has {length} tokens and the request allows {limit}; shorten it, or allow "
+                f"more (the model holds {self.info.context})",
+                needed=length,
+                limit=limit,
+            )
+        self.streams.engine.check_length(length)
+
     def _facts(
         self,
         *,
@@ -347,9 +362,9 @@ class LLM:
         if ids is None:
             ids = completion_prompt(asked.text, tokenizer=self.tokenizer).ids
         self.check_ids(ids)
-        self.streams.engine.check_length(len(ids))
+        self._check_length(len(ids), limit=asked.prompt_limit)
         decoder = PlainDecoder(self.tokenizer, sampling.stop)
-        facts = self._facts(thinking=False, template=None)
+        facts = self._facts(thinking=False, template=None, warnings=asked.remarks)
         rule = None
         if asked.format is not None:
             rule = AnswerRule(format=asked.format, loop_guard=sampling.loop_guard)

@@ -35,6 +35,8 @@ class Question:
         thinking: let the model reason first. thought_budget: for so many tokens at most.
         image_budget: most soft tokens of a picture: 70, 140, 280, 560 or 1120; None: the model's own.
         goes_on: the last message is the model's, and is continued instead of answered.
+        before: ids of an earlier exchange, that stand before the conversation.
+        prompt_limit: most tokens of the prompt; None: what the context holds.
         options: see `Sampling`; what is not given comes from the checkpoint.
         remarks: what was left out of what the caller sent; they stand among the answer's warnings.
     """
@@ -47,6 +49,8 @@ class Question:
     thought_budget: int | None = None
     image_budget: int | None = None
     goes_on: bool = False
+    before: tuple[int, ...] = ()
+    prompt_limit: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -81,10 +85,14 @@ class Continuation:
     Attributes:
         ids: the text as tokens, where the caller has them; `text` is not looked at then.
         format: what the continuation is to look like.
+        prompt_limit: most tokens of the prompt; None: what the context holds.
         options: see `Sampling`.
+        remarks: what was left out of what the caller sent; they stand among the answer's warnings.
     """
 
     text: str = ""
     ids: tuple[int, ...] | None = None
     format: Format | None = None
+    prompt_limit: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ from .middleware.keys import ApiKeys
 from .middleware.paths import TolerantPaths
 from .middleware.rates import Rates
 from .models import Models
+from .ollama.home import home_routes
+from .ollama.routes import ollama_routes
 from .openai.chat import chat_routes
 from .openai.completions import completion_routes
 from .openai.embeddings import embedding_routes
@@ -31,6 +33,7 @@ from .own.loading import loading_routes
 from .own.metrics import metrics_routes
 from .own.props import property_routes
 from .own.tokens import token_routes
+from .page import PageFiles, page_response
 from .settings import ServeSettings
 
 
@@ -66,8 +69,10 @@ def make_app(
         routes = make(desk)
         app.include_router(routes, prefix="/v1")
         app.include_router(routes, include_in_schema=False)
-    for make in (health_routes, loading_routes, property_routes, token_routes):
+    for make in (health_routes, loading_routes, property_routes, token_routes, ollama_routes):
         app.include_router(make(desk))
+    app.include_router(home_routes(page=page_response))
+    app.mount("/web", PageFiles())
     if settings.metrics:
         app.include_router(metrics_routes(metrics))
     _surround(app, settings, metrics, journal or make_journal(None))

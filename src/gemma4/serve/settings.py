@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ..hub.offer import HubAccess
+
 MIB: Final = 2**20
 KEEP_ALIVE_SECONDS: Final = 300.0
 
@@ -97,6 +99,7 @@ class ServeSettings:
         media_path: folder whose files `file://` may name; None: none.
         fetch_media: whether http(s) URLs of media are fetched.
         log_prompts: whether the log has what was asked and answered.
+        hub: where clients may pull models from; None: nowhere.
     """
 
     host: str = "127.0.0.1"
@@ -105,6 +108,7 @@ class ServeSettings:
     media_path: Path | None = None
     fetch_media: bool = False
     log_prompts: bool = False
+    hub: HubAccess | None = None
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
     loading: Loading = field(default_factory=Loading)

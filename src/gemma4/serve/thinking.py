@@ -1,30 +1,12 @@
-"""How much a model may think before it answers: words of every protocol → on or off, and a token budget."""
+"""What the protocols say of thinking → on or off, and a token budget."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from ..llm.thinking import EFFORTS, Thinking, find_thinking
 from .errors import RequestError
 
-EFFORTS: Final[Mapping[str, int | None]] = {
-    "none": 0,
-    "off": 0,
-    "minimal": 256,
-    "low": 1024,
-    "medium": 4096,
-    "high": 16384,
-    "xhigh": 32768,
-    "max": None,
-}
-"""Most tokens of a thought by the word for it; 0: no thought; None: as long as the answer may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thinking:
-    """Whether a model thinks, and for how many tokens at most; None: no limit of its own."""
-
-    enabled: bool = False
-    budget: int | None = None
+__all__ = ["Thinking", "thinking_of_effort", "thinking_of_template"]
 
 
 def thinking_of_effort(effort: str, *, param: str) -> Thinking:
@@ -33,13 +15,12 @@ def thinking_of_effort(effort: str, *, param: str) -> Thinking:
     Raises:
         RequestError: another word.
     """
-    word = effort.lower()
-    if word not in EFFORTS:
+    found = find_thinking(effort)
+    if found is None:
         raise RequestError(
             f"{param} is {effort!r}; it must be one of {', '.join(EFFORTS)}", param=param
         )
-    budget = EFFORTS[word]
-    return Thinking(enabled=budget != 0, budget=budget or None)
+    return found
 
 
 def thinking_of_template(arguments: Mapping[str, Any] | None) -> Thinking | None:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
+from ...llm.thinking import EFFORTS, find_thinking
 from ..output import align_columns
-from ..run.answer_report import stats_lines
 from ..run.content import check_part, describe_part
 from ..run.media_words import make_part
 from ..run.options import SETTINGS, find_setting, format_setting, parse_setting
@@ -26,16 +26,14 @@ def change_system(chat: ChatSession, rest: str) -> Lines:
 
 def change_thinking(chat: ChatSession, rest: str) -> Lines:
     """Say whether the model thinks, or change it."""
-    match rest.lower():
-        case "":
-            pass
-        case "on" if chat.raw:
+    if rest:
+        wanted = find_thinking(rest)
+        if wanted is None:
+            raise InputError(f"/think {_shorten(rest)}: give one of {', '.join(EFFORTS)}")
+        if chat.raw and wanted.enabled:
             raise InputError("a base model does not think: it only continues text")
-        case "on" | "off":
-            chat.thinking = rest.lower() == "on"
-        case _:
-            raise InputError(f"/think {_shorten(rest)}: give on or off")
-    return (f"thinking is {'on' if chat.thinking else 'off'}",)
+        chat.thinking = wanted
+    return (f"thinking is {'as the server does' if chat.thinking is None else chat.thinking.word}",)
 
 
 def attach_medium(chat: ChatSession, kind: str, rest: str) -> Lines:
@@ -61,6 +59,8 @@ def change_setting(chat: ChatSession, rest: str) -> Lines:
 
 
 def _setting(chat: ChatSession, key: str) -> tuple[str, str, str]:
+    if chat.llm.defaults is None and key not in chat.options:
+        return (key, "as the server does", "")
     value = getattr(chat.sampling, key)
     shown = "none" if value in ((), {}) else format_setting(key, value)
     return (key, shown, "set here" if key in chat.options else "")
@@ -70,7 +70,7 @@ def show_stats(chat: ChatSession) -> Lines:
     """What was done for the last answer."""
     if chat.last is None:
         raise InputError("there is no whole answer to the last question: ask something first")
-    return tuple(stats_lines(chat.last))
+    return tuple(chat.stats(chat.last))
 
 
 def save_to(chat: ChatSession, rest: str) -> Lines:

@@ -25,7 +25,10 @@ from .turn import Turn
 COMMANDS = {
     "/help": ("", "this list"),
     "/system": ("[TEXT|clear]", "show, set or remove the instructions"),
-    "/think": ("[on|off]", "let the model reason first, or not; alone: say which"),
+    "/think": (
+        "[WORD]",
+        "how much the model reasons first: off, on, low, medium, high; alone: say",
+    ),
     "/image": ("PATH", "attach a picture to the next question"),
     "/audio": ("PATH", "attach a sound"),
     "/video": ("PATH", "attach a clip"),

@@ -84,7 +84,7 @@ def _describe(chat: ChatSession) -> dict[str, Any]:
         MARK: VERSION,
         "model": chat.llm.info.name,
         "system": chat.system,
-        "thinking": chat.thinking,
+        "thinking": None if chat.thinking is None else chat.thinking.word,
         "options": {key: format_setting(key, value) for key, value in chat.options.items()},
         "exchanges": [
             {

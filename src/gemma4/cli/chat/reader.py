@@ -8,6 +8,7 @@ from typing import Any, get_args
 from ...config.section import shown
 from ...errors import MediaError, MessageError, SamplingError
 from ...llm.events import FinishReason
+from ...llm.thinking import EFFORTS, Thinking, find_thinking
 from ...text.messages import Message, Part, Text
 from ..run.content import check_part
 from ..run.media_words import make_part
@@ -28,7 +29,7 @@ class Saved:
 
     model: str
     system: str | None
-    thinking: bool
+    thinking: Thinking | None
     options: Mapping[str, Any]
     exchanges: tuple[Exchange, ...]
 
@@ -48,7 +49,7 @@ def read_saved(data: Mapping[str, Any], path: str) -> Saved:
         return Saved(
             model=_kind(model, str, "model"),
             system=_optional_text(system, "system"),
-            thinking=_kind(thinking, bool, "thinking"),
+            thinking=_thinking(thinking),
             options=_options(_kind(options, dict, "options")),
             exchanges=tuple(
                 _exchange(item, f"exchange {number}")
@@ -78,6 +79,16 @@ def _kind(value: Any, wanted: type, where: str) -> Any:
 
 def _optional_text(value: Any, where: str) -> str | None:
     return None if value is None else _kind(value, str, where)
+
+
+def _thinking(value: Any) -> Thinking | None:
+    """A word of the table; true and false were written before there were words."""
+    if value is None or isinstance(value, bool):
+        return None if value is None else Thinking(enabled=value)
+    found = find_thinking(_kind(value, str, "thinking"))
+    if found is None:
+        raise ValueError(f"thinking is {shown(value)}, not one of {', '.join(EFFORTS)}")
+    return found
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:

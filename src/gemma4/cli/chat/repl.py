@@ -7,7 +7,6 @@ from importlib.metadata import version
 from ...errors import Gemma4Error
 from ...text.messages import Part
 from ..output import Output
-from ..run.answer_report import stats_lines
 from ..run.answer_view import AnswerView
 from ..run.request import View
 from ..session import Session
@@ -19,14 +18,20 @@ Read = Callable[[], str]
 
 
 def talk(
-    session: Session, out: Output, chat: ChatSession, media: Sequence[Part], view: View
+    session: Session,
+    out: Output,
+    chat: ChatSession,
+    media: Sequence[Part],
+    view: View,
+    *,
+    greeting: str | None = None,
 ) -> None:
     """Talk until Ctrl-D or /bye. `media` go with the first question."""
     from .repl_input import make_reader
 
     for part in media:
         chat.attach(part)
-    out.note(_greeting(chat))
+    out.note(_greeting(chat) if greeting is None else greeting)
     converse(out, chat, make_reader(session.settings.home, out), view)
 
 
@@ -66,11 +71,11 @@ def _step(out: Output, chat: ChatSession, read: Read, view: View) -> bool:
         case Say():
             _say(out, action.lines)
         case Ask():
-            _answer(out, action, view)
+            _answer(out, chat, action, view)
     return True
 
 
-def _answer(out: Output, asked: Ask, view: View) -> None:
+def _answer(out: Output, chat: ChatSession, asked: Ask, view: View) -> None:
     for note in asked.notes:
         out.note(note)
     for warning in asked.warnings:
@@ -92,7 +97,7 @@ def _answer(out: Output, asked: Ask, view: View) -> None:
     if not turn.kept:
         out.warn("the answer has no words; the question is not kept, /retry asks it again")
     if view.stats and turn.finished is not None:
-        _say(out, stats_lines(turn.finished))
+        _say(out, chat.stats(turn.finished))
 
 
 def _say(out: Output, lines: Sequence[str]) -> None:

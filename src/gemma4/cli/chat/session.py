@@ -4,7 +4,7 @@ An exchange joins the conversation only when its answer is whole, or was stopped
 an error leaves the conversation as it was.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,16 @@ from ...engine.sampling import Sampling
 from ...errors import InputError, MediaError
 from ...llm.events import Event, Finished
 from ...llm.options import effective
+from ...llm.thinking import Thinking
 from ...text.messages import Message, Part, Text
+from ..run.answer_report import stats_lines
+from .talker import Talker
 from .turn import Exchange, OnPrefill, Turn
 
 if TYPE_CHECKING:
-    from ...llm.llm import LLM
+    from ...grammar.formats import Format
+
+_OFF = Thinking()
 
 
 class ChatSession:
@@ -24,7 +29,10 @@ class ChatSession:
 
     Args:
         raw: each text is continued by itself, without a template and without what came before.
+        thinking: None: as whoever answers does by itself.
         options: sampling settings over those of the checkpoint.
+        format: what answers are to look like.
+        stats: describes what was done for an answer.
 
     Attributes:
         exchanges: what was said, oldest first.
@@ -35,15 +43,19 @@ class ChatSession:
 
     def __init__(
         self,
-        llm: "LLM",
+        llm: Talker,
         *,
         raw: bool,
         system: str | None = None,
-        thinking: bool = False,
+        thinking: Thinking | None = _OFF,
         options: Mapping[str, Any] | None = None,
         image_budget: int | None = None,
+        format: "Format | None" = None,
+        stats: Callable[[Finished], list[str]] = stats_lines,
     ) -> None:
         self.llm = llm
+        self.stats = stats
+        self.format = format
         self.raw = raw
         self.system = system
         self.thinking = thinking
@@ -122,7 +134,7 @@ class ChatSession:
             SamplingError: it is unknown or out of range.
         """
         changed = {**self.options, key: value}
-        effective(self.llm.defaults, changed)
+        effective(self.llm.defaults or Sampling(), changed)
         self.options = changed
 
     def reset_option(self, key: str) -> None:
@@ -131,20 +143,30 @@ class ChatSession:
 
     @property
     def sampling(self) -> Sampling:
-        """The settings in effect; where no seed is set, each answer draws its own."""
-        return replace(self.llm.defaults, **self.options)
+        """The settings in effect; where no seed is set, each answer draws its own.
+
+        What is neither set nor known here has the neutral value.
+        """
+        return replace(self.llm.defaults or Sampling(), **self.options)
 
     def events(
         self, message: Message, before: Sequence[Exchange], on_prefill: OnPrefill | None
     ) -> Iterator[Event]:
         """The model's answer to a question, after these exchanges."""
         if self.raw:
-            return self.llm.stream_text(message.text, on_prefill=on_prefill, **self.options)
+            return self.llm.stream_text(
+                message.text, format=self.format, on_prefill=on_prefill, **self.options
+            )
         history = [part for exchange in before for part in (exchange.user, exchange.answer)]
         system = [Message(role="system", content=(Text(self.system),))] if self.system else []
+        wanted = self.thinking
+        thinking: dict[str, Any] = {}
+        if wanted is not None:
+            thinking = {"thinking": wanted.enabled, "thought_budget": wanted.budget}
         return self.llm.stream(
             [*system, *history, message],
-            thinking=self.thinking,
+            format=self.format,
+            **thinking,
             image_budget=self.image_budget,
             on_prefill=on_prefill,
             **self.options,

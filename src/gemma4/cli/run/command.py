@@ -11,6 +11,7 @@ from .flags import (
     DeviceOption,
     DrafterOption,
     DtypeOption,
+    FormatOption,
     HideThinkingOption,
     ImageOption,
     KernelsOption,
@@ -43,8 +44,9 @@ def run(
     audio: AudioOption = None,
     video: VideoOption = None,
     image_budget: BudgetOption = None,
-    think: ThinkOption = False,
+    think: ThinkOption = None,
     hide_thinking: HideThinkingOption = False,
+    format: FormatOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
     top_k: TopKOption = None,
@@ -73,11 +75,10 @@ def run(
     \b
     Examples:
       gemma4 run e2b "Why is the sky blue?"
-      gemma4 run "What is this? ./photo.jpg"
       cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
       gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
       gemma4 run ./model.gguf --raw "Once upon a time"
-      gemma4 run -m e2b --json --audio talk.ogg Transcribe this.
+      gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
     """
     from .steps import carry_out
 
@@ -85,8 +86,8 @@ def run(
         option, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed, max_tokens=max_tokens
     )
     question = Question.of(words, model, image=image, audio=audio, video=video)
-    manner = Manner(
-        system=system, thinking=think, options=settings, image_budget=image_budget, raw=raw
+    manner = Manner.of(
+        think, format, system=system, options=settings, image_budget=image_budget, raw=raw
     )
     placing = Placing(
         context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter

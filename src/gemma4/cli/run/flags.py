@@ -51,7 +51,17 @@ BudgetOption = Annotated[
     ),
 ]
 ThinkOption = Annotated[
-    bool, typer.Option("--think/--no-think", help="Let the model reason before it answers.")
+    str | None,
+    typer.Option(
+        "--think",
+        metavar="WORD",
+        help="Let the model reason first: off, on, minimal, low, medium, high; alone: on.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Hold the answer to json, or to a JSON Schema in a file."),
 ]
 HideThinkingOption = Annotated[
     bool, typer.Option("--hide-thinking", help="Let it reason, but do not show it.")

@@ -1,21 +1,45 @@
 """One question, one answer, and the end."""
 
+from ...errors import InputError
 from ...llm.events import Answer, Event, Finished
 from ..chat.session import ChatSession
 from ..chat.turn import Turn
 from ..output import Output
 from ..status_line import StatusLine
-from .answer_report import describe_answer, stats_lines
+from .answer_report import describe_answer
 from .answer_view import AnswerView
 from .content import Content, describe_part
-from .model import ChosenModel
 from .request import View
 
 
+def check_prompt(out: Output, content: Content, *, talks: bool, command: str) -> None:
+    """Refuse to go on where nothing is asked.
+
+    Raises:
+        InputError: there is no prompt, and nobody at a terminal who could give one.
+    """
+    if talks and out.as_json:
+        raise InputError("--json needs a prompt: give one as words, or through a pipe")
+    if not talks and content.is_empty:
+        raise InputError(
+            "there is no prompt: none among the words, and stdin is empty; give one, or start "
+            f"`{command}` on a terminal for a conversation"
+        )
+
+
 def answer_once(
-    out: Output, chat: ChatSession, content: Content, chosen: ChosenModel, view: View
+    out: Output,
+    chat: ChatSession,
+    content: Content,
+    view: View,
+    *,
+    source: str,
+    reason: str | None = None,
 ) -> None:
     """Ask and print the answer, or with --json one object with all that is known of it.
+
+    Args:
+        source: where the model lies. reason: why it was chosen.
 
     Raises:
         InputError: one of its kinds, for what cannot be done as asked.
@@ -27,15 +51,15 @@ def answer_once(
         answer = Answer(
             text=turn.text, thought=turn.thought, tool_calls=turn.tool_calls, finished=finished
         )
-        reason = (chosen.reason,) if chosen.reason else ()
-        notes = [*reason, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
-        out.data({**describe_answer(answer), "path": str(chosen.path), "notes": notes})
+        why = (reason,) if reason else ()
+        notes = [*why, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
+        out.data({**describe_answer(answer), "path": source, "notes": notes})
         return
     finished = _run(out, turn, AnswerView(out, view))
     if not turn.text and not turn.tool_calls:
         out.warn("the answer is empty")
     if view.stats:
-        for line in stats_lines(finished):
+        for line in chat.stats(finished):
             out.stderr.write(f"{line}\n")
 
 

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ...llm.thinking import Thinking
+from .answer_format import read_format
+from .think import read_think
+
+if TYPE_CHECKING:
+    from ...grammar.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,13 +31,29 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manner:
-    """How to answer. `raw`: without a template; None leaves it to the model."""
+    """How to answer.
+
+    Attributes:
+        thinking: None: nothing was said.
+        raw: without a template; None leaves it to the model.
+        format: of the answer.
+    """
 
     system: str | None = None
-    thinking: bool = False
+    thinking: Thinking | None = None
     options: Mapping[str, Any]
     image_budget: int | None = None
     raw: bool | None = None
+    format: "Format | None" = None
+
+    @classmethod
+    def of(cls, think: str | None, format: str | None, **rest: Any) -> "Manner":
+        """From the words of `--think` and `--format`.
+
+        Raises:
+            InputError: one of them is none of those that are known.
+        """
+        return cls(thinking=read_think(think), format=read_format(format), **rest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...llm.thinking import Thinking
 from ..chat.session import ChatSession
 from ..output import Output
 from ..session import Session
 from ..status_line import StatusLine
 from .content import Content, gather_content, read_piped, stdin_is_terminal
 from .model import ChosenModel, choose_model, load_chosen
-from .once import answer_once
+from .once import answer_once, check_prompt
 from .request import Manner, Placing, Question, View
 from .words import split_words
 
@@ -44,7 +45,7 @@ def carry_out(
 
         talk(session, out, chat, content.given, view)
     else:
-        answer_once(out, chat, content, chosen, view)
+        answer_once(out, chat, content, view, source=str(chosen.path), reason=chosen.reason)
 
 
 def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> None:
@@ -53,20 +54,18 @@ def _check(out: Output, manner: Manner, content: Content, *, talks: bool) -> Non
         from ...media.patches import check_budget
 
         check_budget(manner.image_budget)
-    if talks and out.as_json:
-        raise InputError("--json needs a prompt: give one as words, or through a pipe")
-    if not talks and content.is_empty:
-        raise InputError(
-            "there is no prompt: none among the words, and stdin is empty; give one, or start "
-            "`gemma4 run` on a terminal for a conversation"
-        )
+    check_prompt(out, content, talks=talks, command="gemma4 run")
     if manner.raw:
         _check_raw(manner, content, why="--raw")
 
 
 def _check_raw(manner: Manner, content: Content, *, why: str) -> None:
     """Refuse what takes a chat template where there is none. Media that the prompt names stay text."""
-    asked = {"--system": manner.system, "--think": manner.thinking, "a medium": content.given}
+    asked = {
+        "--system": manner.system,
+        "--think": manner.thinking and manner.thinking.enabled,
+        "a medium": content.given,
+    }
     for name, value in asked.items():
         if value:
             raise InputError(
@@ -94,7 +93,8 @@ def _open_chat(out: Output, llm: "LLM", manner: Manner, content: Content) -> Cha
         llm,
         raw=raw,
         system=manner.system,
-        thinking=manner.thinking,
+        thinking=manner.thinking or Thinking(),
         options=manner.options,
         image_budget=manner.image_budget,
+        format=manner.format,
     )

@@ -1,11 +1,13 @@
 """`gemma4 serve`: settings from flags, variables and a file, then the server until it is told to end."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from ..hub_access import hub_access
 from ..output import NoColorOption, QuietOption
 from ..session import session_of
 from . import flags
@@ -76,7 +78,7 @@ def _start(context: typer.Context, given: Mapping[str, Any]) -> None:
     file = {} if path is None else read_file(Path(path))
     values = settle(given, environ, file, str(path))
     serving = Serving(
-        settings=build_settings(values),
+        settings=replace(build_settings(values), hub=hub_access(session.settings)),
         named=values["models"],
         shutdown_seconds=values["shutdown_seconds"],
         home=session.settings.home,

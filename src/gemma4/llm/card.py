@@ -1,4 +1,4 @@
-"""A model's card: what `gemma4 show` says about it, from its files' headers. No weight is read."""
+"""A model's card: what can be said about it from its files' headers. No weight is read."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -15,10 +15,10 @@ from ..fit.counts import (
 )
 from ..hub.manifest import Manifest
 from ..hub.selection import label_of_file
-from ..llm.assets import read_defaults, read_template
 from ..text.templates.template import JinjaTemplate
 from ..weights.checkpoint import Checkpoint
 from ..weights.open_checkpoint import open_checkpoint
+from .assets import read_defaults, read_template
 
 
 def describe_model(name: str, path: Path, manifest: Manifest | None) -> dict[str, Any]:

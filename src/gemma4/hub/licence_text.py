@@ -1,11 +1,11 @@
-"""The licence that came with a model, as text for a terminal."""
+"""The licence that came with a model, as plain text."""
 
 from html.parser import HTMLParser
 from pathlib import Path
 
-from ..hub.manifest import Manifest
-from ..hub.selection import is_licence_file
-from ..hub.store import Store
+from .manifest import Manifest
+from .selection import is_licence_file
+from .store import Store
 
 
 def read_licence(store: Store, manifest: Manifest | None, path: Path) -> dict[str, str]:
