@@ -28,6 +28,7 @@ from gemma4.model.paged_kv import PagedKV, PageStorage
 from gemma4.text.tokens.tokenizer import Tokenizer
 
 Script = Callable[[str], str]
+MOST_BEGUN = 200  # remembered answers, of which few are still being given
 LEAD = 30.0  # of the scripted token's score over the others
 
 
@@ -69,6 +70,8 @@ class ScriptedForward:
             text = self._script(self._tokenizer.decode(ids))
             answer = [*self._tokenizer.encode(text, allow_special=True), self._end]
             self._begun[id(table)] = table, len(ids), answer
+            if len(self._begun) > MOST_BEGUN:
+                del self._begun[next(iter(self._begun))]
         _, start, answer = self._begun[id(table)]
         said = len(ids) - start
         return answer[said] if said < len(answer) else self._end

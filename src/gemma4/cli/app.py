@@ -24,6 +24,10 @@ from .pull import pull
 from .quantize.command import quantize
 from .rm import rm
 from .run.command import run
+from .serve.command import serve
+from .serve.logs import logs
+from .serve.ps import ps
+from .serve.stop import stop
 from .session import Session
 from .settings import Settings, read_settings
 from .show import show
@@ -60,6 +64,7 @@ def _root(
       gemma4 fit                              what fits this machine
       gemma4 pull e2b                         get a model
       gemma4 run e2b "Why is the sky blue?"   ask it
+      gemma4 serve e2b                        let programs and a web page ask it
       gemma4 COMMAND -h                       options and examples
     """
 
@@ -72,7 +77,8 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for command in (run, pull, ls, show, rm, fit, bench, quantize, tokenize, verify, doctor):
+    talking, storing = (run, serve, ps, stop, logs), (pull, ls, show, rm)
+    for command in (*talking, *storing, fit, bench, quantize, tokenize, verify, doctor):
         app.command()(command)
     return app
 

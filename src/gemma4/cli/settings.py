@@ -22,6 +22,7 @@ class Settings:
         token: HF_TOKEN, for repositories that ask for consent.
         offline: GEMMA4_OFFLINE or HF_HUB_OFFLINE: no command may use the network.
         no_color: NO_COLOR is set, or the terminal is a dumb one.
+        serve: every GEMMA4_SERVE_… variable that is not empty, as it is.
     """
 
     home: Path
@@ -29,6 +30,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     offline: bool = False
     no_color: bool = False
+    serve: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -39,6 +41,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         token=environ.get("HF_TOKEN") or None,
         offline=_is_on(environ, "GEMMA4_OFFLINE") or _is_on(environ, "HF_HUB_OFFLINE"),
         no_color=bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb",
+        serve={
+            name: text
+            for name, text in environ.items()
+            if name.startswith("GEMMA4_SERVE_") and text
+        },
     )
 
 

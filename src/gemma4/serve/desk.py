@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 
+from fastapi import Request
+
 from ..llm.conversation import ReadConversation
 from ..llm.question import Question
 from .answers import AnswerStream, Asked, Item, ask, numbered
 from .models import Models, Served
+from .record import Record, record_of
 from .settings import ServeSettings
 
 
@@ -26,14 +29,25 @@ class Answers:
         asked: Sequence[Asked],
         streams: list[AnswerStream],
         held: AsyncExitStack,
+        record: Record,
     ) -> None:
         self.served = served
         self.asked = asked
         self.streams = streams
         self._held = held
+        self._record = record
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, Item]]:
         """Events with the number of their answer, as they come."""
+        try:
+            async for index, item in self._pairs():
+                self._record.note(index, item)
+                yield index, item
+        except Exception as error:  # in the middle of a stream no status tells it
+            self._record.error = type(error).__name__
+            raise
+
+    async def _pairs(self) -> AsyncIterator[tuple[int, Item]]:
         if len(self.streams) == 1:
             async for item in self.streams[0]:
                 yield 0, item
@@ -56,28 +70,53 @@ class Desk:
         self.settings = settings
 
     async def ask(
-        self, model: str | None, build: Callable[[Served], Asked], *, count: int = 1
+        self,
+        model: str | None,
+        build: Callable[[Served], Asked],
+        *,
+        count: int = 1,
+        request: Request | None = None,
+        keep_alive: float | None = -1.0,
     ) -> Answers:
-        """Ask a model; the engine has accepted all when this returns.
+        """Ask a model; the engine has accepted all, and begun with the first, when this returns.
 
         Args:
-            build: makes the question, knowing who is asked; runs on a thread, for media may be large.
+            build: makes the question, knowing who is asked; runs on a thread, for it may fetch media.
+            request: that asks, so that it is noted what its answers take; the log does not know otherwise.
+            keep_alive: seconds that the model stays afterwards; None: for ever; negative: as it is.
 
         Raises:
             ModelNotFoundError, InputError, EnvironmentFault: it cannot be done.
         """
-        return await self.ask_all(model, lambda served: numbered(build(served), count))
+        return await self.ask_all(
+            model,
+            lambda served: numbered(build(served), count),
+            request=request,
+            keep_alive=keep_alive,
+        )
 
     async def ask_all(
-        self, model: str | None, build: Callable[[Served], Sequence[Asked]]
+        self,
+        model: str | None,
+        build: Callable[[Served], Sequence[Asked]],
+        *,
+        request: Request | None = None,
+        keep_alive: float | None = -1.0,
     ) -> Answers:
         """Ask a model several things at once; see `ask`."""
+        record = Record() if request is None else record_of(request.scope)
         async with AsyncExitStack() as stack:
-            served = await stack.enter_async_context(self.models.use(model))
+            held = self.models.use(model, keep_alive=keep_alive)
+            served = await stack.enter_async_context(held)
+            record.model = served.id
             asked = await asyncio.to_thread(build, served)
-            ping = self.settings.limits.ping_seconds
-            streams = await ask(served.worker, asked, ping_seconds=ping)
-            return Answers(served, asked, streams, stack.pop_all())
+            streams = await ask(served, asked, self.settings.limits)
+            first = streams[0]
+            facts = first.prepared.facts
+            record.accept(served.id, facts, first.prompt_tokens, first.cached_tokens)
+            if record.keeps_text:
+                record.prompt = served.llm.tokenizer.decode(first.prepared.ids)
+            return Answers(served, asked, streams, stack.pop_all(), record)
 
     async def render(
         self, model: str | None, build: Callable[[Served], Question]

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ..errors import ContextError, EnvironmentFault, Gemma4Error, MediaError, ModelNotFoundError
-from .responding import ClientGone
+from .record import record_of
 
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -29,6 +28,10 @@ _ANTHROPIC_TYPES = {
     529: "overloaded_error",
 }
 _CLIENT_CLOSED = 499
+
+
+class ClientGone(Exception):
+    """Whoever asked has hung up; nobody reads what is answered."""
 
 
 class RequestError(Exception):
@@ -124,6 +127,12 @@ def ollama_error(problem: Problem) -> dict[str, Any]:
     return {"error": problem.message}
 
 
+def retry_headers(problem: Problem) -> dict[str, str]:
+    """When to try again, in seconds, and as OpenAI's clients read it first, in milliseconds."""
+    wait = problem.retry_after
+    return {} if wait is None else {"retry-after": str(wait), "retry-after-ms": str(wait * 1000)}
+
+
 def error_response(path: str, error: Exception) -> Response:
     """The answer to a request of this path that failed."""
     if isinstance(error, ClientGone):
@@ -136,9 +145,7 @@ def error_response(path: str, error: Exception) -> Response:
         body = ollama_error(problem)
     else:
         body = openai_error(problem)
-    wait = problem.retry_after
-    headers = {} if wait is None else {"retry-after": str(wait)}
-    return JSONResponse(body, status_code=problem.status, headers=headers)
+    return JSONResponse(body, status_code=problem.status, headers=retry_headers(problem))
 
 
 def error_event(error: Exception) -> bytes:
@@ -150,6 +157,7 @@ def handle_errors(app: FastAPI) -> None:
     """Let every error leave in its protocol's form."""
 
     async def answer(request: Request, error: Exception) -> Response:
+        record_of(request.scope).error = type(error).__name__
         return error_response(request.url.path, error)
 
     for kind in (Gemma4Error, RequestError, RequestValidationError, HTTPException, ClientGone):
@@ -160,8 +168,14 @@ def handle_errors(app: FastAPI) -> None:
 def _validation(error: RequestValidationError) -> Problem:
     """The first thing that is wrong with a body, named as the client would."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        why = first.get("ctx", {}).get("error", first["msg"])
+        return Problem(
+            status=400, message=f"the body is no JSON: {why} at character {first['loc'][-1]}"
+        )
     place = [str(part) for part in first["loc"] if part != "body"]
+    if not place and first["loc"][:1] == ("body",):
+        return Problem(status=400, message="the body must be a JSON object")
     param = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in place).lstrip(".")
     where = f"{param}: " if param else ""
-    status = HTTPStatus.BAD_REQUEST
-    return Problem(status=status, message=f"{where}{first['msg']}", param=param or None)
+    return Problem(status=400, message=f"{where}{first['msg']}", param=param or None)

@@ -8,6 +8,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from .errors import ClientGone
+
 T = TypeVar("T")
 
 EVENT_STREAM = "text/event-stream"
@@ -19,10 +21,6 @@ class Closable(Protocol):
 
     async def aclose(self) -> None:
         """Cancel what is not over."""
-
-
-class ClientGone(Exception):
-    """Whoever asked has hung up; nobody reads what is answered."""
 
 
 class StreamedAnswers(StreamingResponse):

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 from ...config import DrafterConfig, ModelConfig
 from ...errors import Gemma4Error
 from ...fit.counts import count_parameters, counted_tensors
-from ...fit.estimate import FitReport, Job, estimate_fit
 from ...fit.machine import Machine, read_machine
-from ...fit.weights import estimate_stored_weights
 from ...hub.manifest import Manifest
 from ...hub.names import weights_path
 from ...hub.store import Store
-from ...kernels.native import Native
 from .candidate import Candidate
 from .request import Placing
 
@@ -60,19 +57,14 @@ def _measure(
     machine: Machine,
     placing: Placing,
 ) -> Candidate:
-    from ...kernels.cuda import CudaKernels
-    from ...llm.placement import choose_placement
-    from ...weights.stored_weights import stored_weights
+    from ...llm.footprint import footprint, limits_of, place_of
 
-    place = choose_placement(checkpoint, placing.device, placing.dtype, placing.kernels)
-    dtype = str(place.dtype).removeprefix("torch.")
-    native, tiled = isinstance(place.kernels, Native), isinstance(place.kernels, CudaKernels)
+    place = place_of(
+        checkpoint, device=placing.device, dtype=placing.dtype, kernels=placing.kernels
+    )
     context = min(placing.context or DEFAULT_CONTEXT, config.text.max_positions)
-    job = Job(context=context, run_dtype=dtype, native=native)
-    weights = estimate_stored_weights(stored_weights(checkpoint), dtype, native=native, tiled=tiled)
-    report = estimate_fit(config, weights, job, machine)
-    gpu = (place.device.index or 0) if place.device.type == "cuda" else None
-    needed, available = _limits(report, gpu)
+    report = footprint(checkpoint, config, place, context=context, users=1, machine=machine)
+    needed, available = limits_of(report, place)
     return Candidate(
         manifest=manifest,
         parameters=count_parameters(counted_tensors(config)),
@@ -81,10 +73,3 @@ def _measure(
         available=available,
         fits=needed <= available,
     )
-
-
-def _limits(report: FitReport, gpu: int | None) -> tuple[int, int]:
-    """Bytes needed and free where the model would lie: on a GPU by number, or in memory."""
-    if gpu is not None and gpu < len(report.gpus):
-        return report.gpus[gpu].peak_bytes, report.gpus[gpu].free_bytes
-    return report.peak_bytes, report.available_bytes

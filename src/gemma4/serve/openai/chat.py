@@ -23,6 +23,7 @@ def chat_routes(desk: Desk) -> APIRouter:
             body.model,
             lambda served: body.question(desk.settings, served.llm),
             count=body.count(desk.settings),
+            request=request,
         )
         legacy = body.is_legacy
         if body.stream:

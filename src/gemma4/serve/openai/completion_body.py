@@ -1,6 +1,5 @@
 """The body of `POST /v1/completions`, and the texts that it has gone on with."""
 
-
 from pydantic import Field
 
 from ...llm.question import Continuation

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from ..desk import Desk
 
@@ -12,9 +12,16 @@ def health_routes(desk: Desk) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["gemma4"])
 
+    @router.head("/", include_in_schema=False)
+    async def alive() -> Response:
+        """Agents ask so whether anybody is there."""
+        return Response()
+
     @router.get("/health")
     async def health() -> JSONResponse:
-        """200 while every model answers, 503 with the reason once one has stopped."""
+        """200 while every model answers, 503 while the first is loaded, or once one has stopped."""
+        if desk.models.is_starting:
+            return JSONResponse({"status": "loading"}, 503, {"retry-after": "2"})
         faults = {
             served.id: str(served.worker.fault)
             for served in desk.models.all
