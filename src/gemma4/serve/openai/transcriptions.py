@@ -25,12 +25,10 @@ def transcription_routes(desk: Desk) -> APIRouter:
     @router.post("/audio/transcriptions")
     async def transcriptions(form: Filled, request: Request) -> Response:
         """Write a sound down; with `stream`, as server-sent events."""
-        form.check()
-        async with desk.models.use(form.model) as served:
-            _check_hears(served.id, served.llm.info.modalities)
-        data = await form.file.read()
-        if not data:
-            raise RequestError("file is empty; send a sound", param="file")
+        try:
+            data = await _uploaded(form, desk)
+        finally:
+            await form.file.close()  # a large one lies on disk
         going_on = Transcription(desk, form, cut_sound(data))
         found = aiter(going_on)
         try:
@@ -46,6 +44,17 @@ def transcription_routes(desk: Desk) -> APIRouter:
             await going_on.aclose()
 
     return router
+
+
+async def _uploaded(form: TranscriptionForm, desk: Desk) -> bytes:
+    """The sound, where everything else is in order."""
+    form.check()
+    async with desk.models.use(form.model) as served:
+        _check_hears(served.id, served.llm.info.modalities)
+    data = await form.file.read()
+    if not data:
+        raise RequestError("file is empty; send a sound", param="file")
+    return data
 
 
 def _check_hears(name: str, modalities: tuple[str, ...]) -> None:
