@@ -1,4 +1,4 @@
-"""The official test suite of JSON Schema, written as JSON and as Gemma's arguments: no wrong answer in either."""
+"""The official test suite of JSON Schema, as JSON and as Gemma's arguments: no wrong answer in either."""
 
 import json
 import lzma
@@ -45,7 +45,8 @@ def outcome(file: str, syntax: str) -> tuple[Figures, tuple[str, ...]]:
         try:
             grammar = SchemaGrammar(schema_of(file, case["schema"]), syntax)
         except GrammarError as error:
-            assert error.keyword or error.pointer is not None, error
+            if error.keyword is None and error.pointer is None:
+                wrong.append(f"{case['description']}: {error} names no place")
             figures["refused"] += len(case["tests"])
             continue
         for test in case["tests"]:

@@ -32,11 +32,11 @@ def server(log: Path) -> Iterator[LiveServer]:
 
 def post(live: LiveServer, content: str = SECRET, **more: Any) -> httpx2.Response:
     body = {"messages": [{"role": "user", "content": content}], "temperature": 0, **more}
-    return httpx2.post(f"{live.url}/v1/chat/completions", json=body, trust_env=False)
+    return httpx2.post(f"{live.url}/v1/chat/completions", json=body, trust_env=False, timeout=30)
 
 
 def samples(live: LiveServer) -> dict[tuple[str, tuple[str, ...]], float]:
-    text = httpx2.get(f"{live.url}/metrics", trust_env=False).text
+    text = httpx2.get(f"{live.url}/metrics", trust_env=False, timeout=30).text
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
@@ -72,10 +72,10 @@ def test_cached_tokens_are_counted_and_told_before_the_stream(server: LiveServer
 
 
 def test_no_label_is_a_clients_text(server: LiveServer) -> None:
-    httpx2.get(f"{server.url}/made/up/{SECRET.replace(' ', '-')}", trust_env=False)
-    httpx2.get(f"{server.url}/v1/models/made-up-name", trust_env=False)
+    httpx2.get(f"{server.url}/made/up/{SECRET.replace(' ', '-')}", trust_env=False, timeout=30)
+    httpx2.get(f"{server.url}/v1/models/made-up-name", trust_env=False, timeout=30)
     post(server, model="made-up-name")
-    text = httpx2.get(f"{server.url}/metrics", trust_env=False).text
+    text = httpx2.get(f"{server.url}/metrics", trust_env=False, timeout=30).text
     assert "made" not in text
     assert samples(server)["gemma4:http_requests_total", ("none", "404")] == 1
 
@@ -88,12 +88,12 @@ def test_two_servers_count_for_themselves(server: LiveServer) -> None:
 
 def test_metrics_can_be_left_out() -> None:
     with live_server([scripted_llm(lambda _: "Hello.")], ServeSettings(metrics=False)) as live:
-        assert httpx2.get(f"{live.url}/metrics", trust_env=False).status_code == 404
+        assert httpx2.get(f"{live.url}/metrics", trust_env=False, timeout=30).status_code == 404
 
 
 def test_a_line_for_each_request_and_not_a_word_of_it(server: LiveServer, log: Path) -> None:
     answer = post(server)
-    httpx2.get(f"{server.url}/none", trust_env=False)
+    httpx2.get(f"{server.url}/none", trust_env=False, timeout=30)
     text = log.read_text()
     first, second = (json.loads(line) for line in text.splitlines())
     assert first["id"] == answer.headers["x-gemma4-request-id"]

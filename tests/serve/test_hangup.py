@@ -131,7 +131,7 @@ def test_who_reads_nothing_is_let_go() -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wait_until(is_free(live), seconds=20)
         client.close()
-        assert httpx2.get(f"{live.url}/health", trust_env=False).status_code == 200
+        assert httpx2.get(f"{live.url}/health", trust_env=False, timeout=30).status_code == 200
 
 
 def test_the_next_request_is_served(server: LiveServer) -> None:
@@ -139,5 +139,5 @@ def test_the_next_request_is_served(server: LiveServer) -> None:
         ask(server, stream=stream).close()
     wait_until(is_free(server))
     body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
-    found = httpx2.post(f"{server.url}/v1/chat/completions", json=body, trust_env=False)
+    found = httpx2.post(f"{server.url}/v1/chat/completions", json=body, trust_env=False, timeout=30)
     assert found.status_code == 200

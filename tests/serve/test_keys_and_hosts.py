@@ -24,7 +24,7 @@ def client() -> Iterator[httpx2.Client]:
     settings = ServeSettings(access=Access(key_hashes=hashes, origins=("https://app.example",)))
     with (
         live_server([scripted_llm(lambda _: "Hello.")], settings) as live,
-        httpx2.Client(base_url=live.url, trust_env=False) as client,
+        httpx2.Client(base_url=live.url, trust_env=False, timeout=30) as client,
     ):
         yield client
 
@@ -138,7 +138,9 @@ def test_hosts_are_read_as_they_are_written() -> None:
 
 def test_without_keys_everybody_may_and_cors_is_off() -> None:
     with live_server([scripted_llm(lambda _: "Hello.")]) as live:
-        found = httpx2.get(f"{live.url}/v1/models", headers={"origin": live.url}, trust_env=False)
+        found = httpx2.get(
+            f"{live.url}/v1/models", headers={"origin": live.url}, trust_env=False, timeout=30
+        )
         assert found.status_code == 200
         assert "access-control-allow-origin" not in found.headers
         other = httpx2.get(
@@ -150,5 +152,7 @@ def test_without_keys_everybody_may_and_cors_is_off() -> None:
 def test_a_server_for_others_answers_to_any_name() -> None:
     settings = ServeSettings(host="0.0.0.0")
     with live_server([scripted_llm(lambda _: "Hello.")], settings) as live:
-        found = httpx2.get(f"{live.url}/health", headers={"host": "box.example"}, trust_env=False)
+        found = httpx2.get(
+            f"{live.url}/health", headers={"host": "box.example"}, trust_env=False, timeout=30
+        )
         assert found.status_code == 200

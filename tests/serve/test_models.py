@@ -1,5 +1,6 @@
 """Models on demand: one load for all who ask, keep-alive, eviction, failures, aliases."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_a_load_that_fails_tells_all_and_is_tried_again() -> None:
         for answer in answers:
             assert answer.result().status_code == 400
             assert "damaged" in answer.result().json()["error"]["message"]
-        standing = httpx2.get(f"{live.url}/ps", trust_env=False).json()["models"]
+        standing = httpx2.get(f"{live.url}/ps", trust_env=False, timeout=30).json()["models"]
         assert [(one["state"], one["error"]) for one in standing] == [
             ("error", "a.gguf is damaged; pull it again")
         ]
@@ -85,13 +86,13 @@ def test_what_the_server_was_started_with_is_loaded_at_once_and_stays() -> None:
     shelf = NamedShelf("a", "b", started_with=("b",))
     loader = ScriptedLoader()
     with server_of(shelf, loader, loading=Loading(keep_alive=0.0)) as live:
-        health = httpx2.get(f"{live.url}/health", trust_env=False)
+        health = httpx2.get(f"{live.url}/health", trust_env=False, timeout=30)
         assert (health.status_code, health.json()["status"]) == (503, "loading")
         loader.gate.set()
         wait_until(lambda: loaded(live) == ["b"], seconds=30)
         assert said(chat(live, None)) == "Hello from b."
         assert loaded(live) == ["b"]
-        assert httpx2.get(f"{live.url}/health", trust_env=False).status_code == 200
+        assert httpx2.get(f"{live.url}/health", trust_env=False, timeout=30).status_code == 200
 
 
 def test_the_one_longest_unused_makes_room() -> None:
@@ -120,6 +121,23 @@ def test_memory_is_made_free_before_a_load() -> None:
         assert "9 GiB" in answer.json()["error"]["message"]
 
 
+def test_a_load_waits_for_the_memory_of_what_is_leaving() -> None:
+    loader = open_loader()
+    with server_of(NamedShelf("a"), loader) as live:
+        chat(live, "a")
+        worker = live.models.find("a").worker
+        loader.lacks = lambda _: "a needs 9 GiB" if worker._thread.is_alive() else None
+        busy = threading.Event()
+        worker.call(lambda: busy.wait(20) and None)  # it cannot be closed yet
+        live.on_loop(lambda: live.models.unload("a"))
+        wait_until(lambda: not loaded(live))
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(chat, live, "a")
+            wait_until(lambda: bool(live.models._slots))
+            busy.set()
+            assert said(answer.result()) == "Hello from a."
+
+
 def test_a_model_in_use_is_waited_for_and_never_thrown_out() -> None:
     loader = open_loader()
     loader.script, loader.step_seconds = lambda _: "word " * 40, 0.02
@@ -142,19 +160,23 @@ def test_unloading_lets_answers_end_first() -> None:
         first = pool.submit(chat, live, "a")
         wait_until(lambda: loaded(live) == ["a"], seconds=30)
         body = {"model": "a"}
-        answer = httpx2.post(f"{live.url}/models/unload", json=body, trust_env=False).json()
+        answer = httpx2.post(
+            f"{live.url}/models/unload", json=body, trust_env=False, timeout=30
+        ).json()
         assert answer == {"id": "a", "was_loaded": True}
         assert said(first.result()) == "word " * 40
         wait_until(lambda: not loaded(live))
-        assert not httpx2.post(f"{live.url}/models/unload", json=body, trust_env=False).json()[
-            "was_loaded"
-        ]
+        assert not httpx2.post(
+            f"{live.url}/models/unload", json=body, trust_env=False, timeout=30
+        ).json()["was_loaded"]
 
 
 def test_loading_by_name_and_how_it_stands() -> None:
     with server_of(NamedShelf("a"), open_loader()) as live:
         body = {"model": "a:latest", "keep_alive": 60}
-        found = httpx2.post(f"{live.url}/models/load", json=body, trust_env=False).json()
+        found = httpx2.post(
+            f"{live.url}/models/load", json=body, trust_env=False, timeout=30
+        ).json()
         assert (found["id"], found["state"], found["context"]) == ("a", "loaded", 8192)
         assert 50 < found["expires_in"] <= 60
 
@@ -181,16 +203,16 @@ def test_a_model_whose_thread_has_stopped_is_loaded_again() -> None:
 
         worker.call(contradict)
         wait_until(lambda: worker.fault is not None)
-        assert httpx2.get(f"{live.url}/health", trust_env=False).status_code == 503
+        assert httpx2.get(f"{live.url}/health", trust_env=False, timeout=30).status_code == 503
         assert said(chat(live, "a")) == "Hello from a."
-        assert httpx2.get(f"{live.url}/health", trust_env=False).status_code == 200
+        assert httpx2.get(f"{live.url}/health", trust_env=False, timeout=30).status_code == 200
     assert loader.loads == ["a", "a"]
 
 
 def test_the_list_tells_what_is_loaded() -> None:
     with server_of(NamedShelf("a", "b"), open_loader()) as live:
         chat(live, "b")
-        found = httpx2.get(f"{live.url}/v1/models", trust_env=False).json()["data"]
+        found = httpx2.get(f"{live.url}/v1/models", trust_env=False, timeout=30).json()["data"]
         assert [(one["id"], one["loaded"]) for one in found] == [("a", False), ("b", True)]
 
 

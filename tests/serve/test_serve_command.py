@@ -84,9 +84,11 @@ def test_a_server_and_the_commands_that_look_after_it(
             assert part in text
         headers = {"authorization": "Bearer secret"}
         chat = f"{url}/v1/chat/completions"
-        answer = httpx2.post(chat, json={**BODY, "max_tokens": 4}, headers=headers, trust_env=False)
+        answer = httpx2.post(
+            chat, json={**BODY, "max_tokens": 4}, headers=headers, trust_env=False, timeout=30
+        )
         assert answer.status_code == 200
-        assert httpx2.get(f"{url}/ps", trust_env=False).status_code == 401
+        assert httpx2.get(f"{url}/ps", trust_env=False, timeout=30).status_code == 401
         listed = json.loads(run("ps", "--json"))
         assert [model["id"] for model in listed[0]["models"]] == ["tiny-chat"]
         assert "tiny-chat" in run("ps")
@@ -140,7 +142,7 @@ def test_a_signal_lets_answers_end_and_a_second_does_not(tmp_path: Path) -> None
 
 
 def running(url: str) -> int:
-    models = httpx2.get(f"{url}/ps", trust_env=False).json()["models"]
+    models = httpx2.get(f"{url}/ps", trust_env=False, timeout=30).json()["models"]
     count: int = models[0]["running"]
     return count
 

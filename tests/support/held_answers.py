@@ -1,6 +1,5 @@
 """Ask a constraint about texts, and let dice write answers under one. One vocabulary for the test session."""
 
-import random
 from collections.abc import Sequence
 from functools import cache
 
@@ -13,6 +12,7 @@ from gemma4.text.tokens.tokenizer import Tokenizer
 
 VOCAB = 262_144
 TURN_END, TOOL_RESPONSE, EOS = 106, 50, 1
+CALL, CALL_END, DELIMITER, CHANNEL, CHANNEL_END = 48, 49, 52, 100, 101
 STOPS = (EOS, TOOL_RESPONSE, TURN_END)
 
 
@@ -29,8 +29,8 @@ def grammars() -> Grammars:
 
 
 def allowed(constraint: AnswerConstraint) -> np.ndarray:
-    """Ids that may come next."""
-    return np.flatnonzero(np.isfinite(constraint.restrict(torch.zeros(VOCAB)).numpy()))
+    """For each id whether it may come next."""
+    return np.isfinite(constraint.restrict(torch.zeros(VOCAB)).numpy())
 
 
 def refused_at(
@@ -39,7 +39,7 @@ def refused_at(
     """What is left of an answer at the token that may not come; None if all of it may, and then the end."""
     ids = tokenizer().encode(answer, allow_special=True) if isinstance(answer, str) else answer
     for place, id in enumerate([*ids, end]):
-        if not np.isfinite(constraint.restrict(torch.zeros(VOCAB))[id]):
+        if not allowed(constraint)[id]:
             return tokenizer().decode([*ids, end][place:])
         constraint.accept(id)
     return None
@@ -50,29 +50,38 @@ def accepts(constraint: AnswerConstraint, answer: str | Sequence[int]) -> bool:
     return refused_at(constraint, answer) is None
 
 
-def walk(constraint: AnswerConstraint, seed: int, *, most: int = 400, urge: int = 60) -> list[int]:
+def walk(constraint: AnswerConstraint, seed: int, *, most: int = 400, urge: int = 40) -> list[int]:
     """An answer written by dice, without the id that ends it.
 
-    Short tokens are likelier; after `urge` tokens what ends something is taken where it may come.
+    Short tokens are likelier; after `urge` tokens what closes something is taken where it may come.
     """
-    dice = random.Random(seed)
+    dice = np.random.default_rng(seed)
     ids: list[int] = []
-    enders = [tokenizer().encode(sign)[0] for sign in ("}", "]", '"')] + [52, 49, 101]
     while True:
-        found = allowed(constraint)
-        assert found.size, "no token may come"
-        ends = [id for id in found if id in STOPS]
-        if ends and (len(ids) >= urge or dice.random() < 0.3):
+        flags = allowed(constraint)
+        ends = any(flags[id] for id in STOPS)
+        hurry = len(ids) >= urge
+        if ends and (hurry or dice.random() < 0.3):
             return ids
-        urgent = [id for id in enders if id in found]
-        if len(ids) >= urge and urgent:
-            id = urgent[0]
-        else:
-            plain = found if not ends else np.setdiff1d(found, ends)
-            if not plain.size:
-                return ids
-            picks = [int(dice.choice(plain)) for _ in range(3)]
-            id = min(picks, key=lambda one: len(tokenizer().token_bytes(one)))
-        ids.append(id)
-        constraint.accept(id)
+        flags[list(STOPS)] = False
+        found = np.flatnonzero(flags)
+        if ends and not found.size:
+            return ids
+        assert found.size, "no token may come"
+        closers = [id for id in _closers(constraint) if hurry and flags[id]]
+        picks = [*closers, *(int(id) for id in dice.choice(found, 3))]
+        ids.append(picks[0] if closers else min(picks, key=_length))
+        constraint.accept(ids[-1])
         assert len(ids) < most, tokenizer().decode(ids)
+
+
+def _closers(constraint: AnswerConstraint) -> list[int]:
+    """Tokens that end what is being written."""
+    writing = constraint._held and constraint._held._writing
+    if writing and writing.in_text:
+        return [DELIMITER, *tokenizer().encode('"')]
+    return [CALL_END, CHANNEL_END, *(tokenizer().encode(sign)[0] for sign in "}]:")]
+
+
+def _length(id: int) -> int:
+    return 1 if tokenizer().is_special(id) else len(tokenizer().token_bytes(id))

@@ -10,6 +10,7 @@ written as literals: `<|channel>thought\nhm<channel|>Yes.` or `<|tool_call>call:
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from gemma4 import load
 from gemma4.config import PAGE_TOKENS, KVGroup, LayerKind
 from gemma4.engine.engine import Engine
 from gemma4.engine.limits import Limits
+from gemma4.engine.soft_token_cache import SoftTokenCache
 from gemma4.engine.streams import Streams
 from gemma4.llm.llm import LLM
 from gemma4.model.batch import Batch
@@ -88,7 +90,7 @@ def scripted_llm(
     name: str = "scripted",
 ) -> LLM:
     """The tiny chat model with a script in place of its layers."""
-    llm = load(tiny_chat_directory(), kernels="off", drafter=None, context=context)
+    llm = _tiny()
     group = KVGroup(kind=LayerKind.FULL, layers=(0,), num_kv_heads=1, head_dim=1, window=None)
     storage = PageStorage((group,), [pages], dtype=torch.float32, device=torch.device("cpu"))
     engine = Engine(
@@ -98,4 +100,10 @@ def scripted_llm(
         limits=Limits(context=context, max_requests=max_requests, max_waiting=max_waiting),
     )
     info = replace(llm.info, name=name, context=context, max_requests=max_requests)
-    return replace(llm, streams=Streams(engine), info=info)
+    return replace(llm, streams=Streams(engine), info=info, soft_tokens=SoftTokenCache())
+
+
+@cache
+def _tiny() -> LLM:
+    """Loaded once, which takes a second: all scripted models share what never changes."""
+    return load(tiny_chat_directory(), kernels="off", drafter=None, context=512)

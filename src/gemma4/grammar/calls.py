@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..errors import GrammarError
 from ..text.messages import Tool
+from ..text.tokens.special_tokens import STRING, TOOL_CALL_BEGIN, TOOL_CALL_END
 from .rules import ToolRule
 from .schema.findings import Findings, Loosened
 from .schema.rules import Ref, Repeat, Rules, Sequence, literal
@@ -28,8 +29,14 @@ def calls_rule(
     Raises:
         GrammarError: a schema is malformed, or cannot be enforced though it must; it names the tool.
     """
-    begin, end = special_ids["<|tool_call>"], special_ids["<tool_call|>"]
-    syntax = GemmaSyntax(special_ids['<|"|>'])
+    missing = [name for name in (TOOL_CALL_BEGIN, TOOL_CALL_END, STRING) if name not in special_ids]
+    if missing:
+        raise GrammarError(
+            f"the vocabulary has no token {missing[0]}: the model cannot call tools; "
+            "leave the tools out, or take a Gemma 4 model"
+        )
+    begin, end = special_ids[TOOL_CALL_BEGIN], special_ids[TOOL_CALL_END]
+    syntax = GemmaSyntax(special_ids[STRING])
     calls: list[Sequence] = []
     loosened: list[Loosened] = []
     for tool in rule.offered:
@@ -48,12 +55,16 @@ def calls_rule(
 def _arguments(
     tool: Tool, syntax: GemmaSyntax, rules: Rules, findings: Findings, refused: Callable[[str], str]
 ) -> Ref:
-    # A call's arguments are an object, whatever the schema leaves open.
-    schema = {"type": "object", **tool.parameters}
+    schema = {**tool.parameters, "type": "object"}  # as a call's arguments always are
     try:
-        return Translator(
+        start = Translator(
             schema, syntax, rules, findings, refused=refused, open_objects=False
         ).translate()
+        if not rules.is_possible(start):
+            findings.unsupported(
+                "", "parameters", "it contradicts itself: the tool cannot be called"
+            )
+        return start
     except GrammarError as error:
         raise GrammarError(
             f"tool {tool.name!r}: {error}", pointer=error.pointer, keyword=error.keyword

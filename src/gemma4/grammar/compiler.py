@@ -20,6 +20,7 @@ from .schema.translate import Translator
 NOTHING = "unsatisfiable: nothing matches it"
 MAX_TEXT = 1_000_000
 MAX_CHOICES = 10_000
+MAX_REFUSALS = 10_000
 
 
 class Compiler:
@@ -66,7 +67,9 @@ class Compiler:
             grammars.append({"name": "answer", "lark_grammar": user_grammar})
         new = partial(new_matcher, self._tokenizer, json.dumps({"grammars": grammars}))
         compiled = Compiled(new, writes_json=isinstance(format, JsonObject | JsonSchema))
-        if not any(compiled.begin().compute_bitmask()):
+        first = compiled.begin()
+        first.compute_bitmask()
+        if first.is_error():
             raise GrammarError("nothing satisfies the grammar: no token may come first")
         return compiled, loosened
 
@@ -97,6 +100,8 @@ class Compiler:
 
     def refused(self, lark: str) -> str:
         """Why the library refuses `%json` or a terminal, or that nothing matches it; empty if it is sound."""
+        if len(self._refusals) > MAX_REFUSALS:
+            self._refusals.clear()
         if lark not in self._refusals:
             is_rule = lark.startswith("%json")
             grammar = f"start: {lark}" if is_rule else f"start: T\nT: {lark}"
@@ -108,8 +113,8 @@ class Compiler:
             matcher = new_matcher(self._tokenizer, grammar)
         except GrammarError as error:
             return str(error)
-        starts = matcher.is_accepting() or any(matcher.compute_bitmask())
-        return "" if starts else NOTHING
+        matcher.compute_bitmask()
+        return NOTHING if matcher.is_error() else ""
 
 
 def _bounded(text: str) -> str:

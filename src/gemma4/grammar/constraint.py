@@ -7,7 +7,6 @@ thought ── <channel|> ──▶ free text ── <|tool_call> ──▶ held
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import GrammarError, SamplingError
@@ -59,7 +58,7 @@ class AnswerConstraint:
 
     @property
     def ended_loops(self) -> int:
-        """How many texts and lists were closed because they repeated themselves without end."""
+        """How many texts, lists and numbers were closed because they went on without end."""
         return 0 if self._held is None else self._held.ended_loops
 
     @property
@@ -78,7 +77,7 @@ class AnswerConstraint:
             return self._restrict_thought(logits)
         if self._held is None:
             shut = [] if self._thought.may_open else [self._special.opener]
-            return _without(logits, self._never + shut)
+            return self._without([*self._never, *shut], logits)
         self._held.fill(self._bits)
         if self._may_think_first and self._thought.may_open and self._special.opener is not None:
             self._bits |= bits_of([self._special.opener], self._masks.vocab_size)
@@ -105,13 +104,15 @@ class AnswerConstraint:
     def _restrict_thought(self, logits: Tensor) -> Tensor:
         special = self._special
         if self._thought.must_close and special.closer is not None:
-            left = torch.full_like(logits, -torch.inf)
-            left[special.closer] = 0.0
-            return left
+            return self._masks.only(special.closer)
         if not self._is_bound:
             return logits
         # The thought must end by itself, or what comes after it would be missing.
-        return _without(logits, [special.opener, special.caller, *special.ends])
+        return self._without([special.opener, special.caller, *special.ends], logits)
+
+    def _without(self, ids: Iterable[int | None], logits: Tensor) -> Tensor:
+        known = [id for id in ids if id is not None]
+        return self._masks.without(known, logits) if known else logits
 
     def _explain(self) -> None:
         if self._bits.any():
@@ -122,8 +123,3 @@ class AnswerConstraint:
         raise GrammarError(
             "the grammar has come to a dead end: nothing can complete what it allowed"
         )
-
-
-def _without(logits: Tensor, ids: Iterable[int | None]) -> Tensor:
-    known = [id for id in ids if id is not None]
-    return logits.index_fill(0, torch.tensor(known), -torch.inf) if known else logits

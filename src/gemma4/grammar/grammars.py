@@ -29,7 +29,8 @@ _Made = tuple[Compiled, tuple[Loosened, ...]]
 
 
 class Grammars:
-    """Makes the constraints of answers. May be asked from several threads.
+    """Makes the constraints of answers. May be asked for them from several threads; the constraints
+    themselves belong to the one thread that runs the engine.
 
     Args:
         vocab_size: of the model's scores.
@@ -95,10 +96,12 @@ class _Library:
 
 def _content(format: Format | None, tools: ToolRule | None) -> str:
     """What a compiled grammar depends on, as text."""
-    said: list[Any] = [repr(format)]
+    said: list[Any]
     if isinstance(format, JsonSchema):
         check_bounds(format.schema)
         said = ["schema", format.schema, format.strict]
+    else:
+        said = [repr(format)]
     if tools is not None:
         for tool in tools.offered:
             check_bounds(tool.parameters)

@@ -3,13 +3,14 @@
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
+from ..text.tokens.special_tokens import STRING, TOOL_CALL_BEGIN
 from .masks import Bits
 from .matching import Compiled
 from .signs import Signs
 from .writing import Writing
 
-MAX_DEPTH = 60
-"""Lists and maps within each other; what reads calls and JSON back goes a little deeper."""
+MAX_DEPTH = 48
+"""Lists and maps within each other. What reads calls back goes to 64; a token may open several at once."""
 MANY_LOOPS = 8
 """From so many on everything is closed as soon as it may be."""
 
@@ -21,7 +22,7 @@ class Held:
         guards: whether loops are ended.
 
     Attributes:
-        ended_loops: how many texts and lists were closed because they repeated themselves without end.
+        ended_loops: how many texts, lists and numbers were closed because they went on without end.
         period: of a loop inside a call. It is not closed, lest a tool be run with half a text.
     """
 
@@ -33,6 +34,8 @@ class Held:
         self._compiled = compiled
         self._matcher: LLMatcher = compiled.begin()
         self._ids: list[int] = []
+        # The library knows no more tokens than the tokenizer; what lies behind is never allowed.
+        self._num_bytes = (library.vocab_size + 31) // 32 * 4
         self._writes_json = compiled.writes_json
         self._signs, self._library, self._guards = signs, library, guards
         self._writing: Writing | None = None
@@ -45,10 +48,10 @@ class Held:
         Raises:
             GrammarError: the grammar became too complex to follow.
         """
-        self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
+        self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, self._num_bytes)
         if self._matcher.is_error():
             self._matcher = self._compiled.begin_anew(self._ids)
-            self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
+            self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, self._num_bytes)
         if self._writing is not None:
             self._narrow(bits, self._writing)
 
@@ -75,17 +78,18 @@ class Held:
     def _begin(self, token: int) -> None:
         """The first token tells whether a call is written or what the format asks for."""
         self._begun = True
-        if token == self._signs.specials.get("<|tool_call>"):
-            self._writing = Writing(self._signs.specials['<|"|>'])
+        if token == self._signs.specials.get(TOOL_CALL_BEGIN):
+            self._writing = Writing(self._signs.specials[STRING])
             self._writes_json = False
         elif self._writes_json:
             self._writing = Writing(None)
 
     def _look_for_loops(self, writing: Writing) -> None:
-        if not self._writes_json:
+        looping = writing.number_is_long
+        if self._writes_json:
+            looping |= writing.text_period is not None or writing.document_period is not None
+        else:
             self.period = writing.text_period
-            return
-        looping = writing.text_period is not None or writing.document_period is not None
         self.ended_loops += looping and not self._closing
         self._closing = looping
 

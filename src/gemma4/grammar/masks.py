@@ -1,7 +1,7 @@
 """Masks over a vocabulary: a bit for each token; scores become −inf where it is not set. V vocab."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,9 @@ Bits = NDArray[np.uint8]
 
 _MOST_BIASES: Final = 16  # of V float32 each
 _FORBIDDEN = np.float32(-np.inf)
+_EIGHT_FLAGS = np.unpackbits(
+    np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little"
+).view(np.uint64)[:, 0]  # for each byte of bits, a byte for each of them
 
 
 def no_bits(vocab_size: int) -> Bits:
@@ -30,38 +33,53 @@ def bits_of(ids: Iterable[int], vocab_size: int) -> Bits:
 
 
 class Masks:
-    """Applies masks to scores.
+    """Applies masks to scores; what it returns holds until the next call, for the room is used again.
 
-    A mask of few tokens copies those; one of many, as inside a text, adds 0 or −inf, and the numbers to
-    add are kept, since the same mask comes again with the next token.
+    Fresh memory would cost more than all else: a megabyte is mapped, and cleared, page by page. A mask of
+    few tokens copies those; one of many, as inside a text, adds 0 or −inf, and the numbers to add are
+    kept, since the same mask comes again with the next token.
     """
 
     def __init__(self, vocab_size: int) -> None:
         self.vocab_size = vocab_size
+        self._left = np.empty(vocab_size, dtype=np.float32)
+        self._tensor = torch.from_numpy(self._left)
+        self._flags = np.empty((vocab_size + 31) // 32 * 4, dtype=np.uint64)  # eight to a number
         self._biases: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     def apply(self, bits: Bits, logits: Tensor) -> Tensor:
         """The float32 scores [V] with −inf where the bit is not set; `logits` stay as they are."""
         scores = logits.numpy()
-        if int(
-            np.bitwise_count(bits.view(np.uint64 if bits.size % 8 == 0 else np.uint8)).sum()
-        ) * 4 > (self.vocab_size):
-            return torch.from_numpy(scores + self._bias(bits))
-        left = np.full(self.vocab_size, _FORBIDDEN)
-        np.copyto(left, scores, where=self._flags(bits))
-        return torch.from_numpy(left)
+        if 4 * int(np.bitwise_count(bits.view(np.uint32)).sum()) > self.vocab_size:
+            np.add(scores, self._bias(bits), out=self._left)
+        else:
+            self._left.fill(_FORBIDDEN)
+            np.copyto(self._left, scores, where=self._unpacked(bits))
+        return self._tensor
+
+    def without(self, ids: Sequence[int], logits: Tensor) -> Tensor:
+        """The scores [V] with −inf for these ids."""
+        np.copyto(self._left, logits.numpy())
+        self._left[ids] = _FORBIDDEN
+        return self._tensor
+
+    def only(self, id: int) -> Tensor:
+        """Scores [V] that leave one id."""
+        self._left.fill(_FORBIDDEN)
+        self._left[id] = 0.0
+        return self._tensor
 
     def _bias(self, bits: Bits) -> NDArray[np.float32]:
         key = bits.tobytes()
         bias = self._biases.get(key)
         if bias is None:
-            bias = np.where(self._flags(bits), np.float32(0), _FORBIDDEN)
+            bias = np.where(self._unpacked(bits), np.float32(0), _FORBIDDEN)
             self._biases[key] = bias
             if len(self._biases) > _MOST_BIASES:
                 self._biases.popitem(last=False)
         self._biases.move_to_end(key)
         return bias
 
-    def _flags(self, bits: Bits) -> NDArray[np.bool_]:
-        flags = np.unpackbits(bits, count=self.vocab_size, bitorder="little")
-        return flags.view(np.bool_)
+    def _unpacked(self, bits: Bits) -> NDArray[np.bool_]:
+        np.take(_EIGHT_FLAGS, bits, out=self._flags, mode="clip")
+        return self._flags.view(np.bool_)[: self.vocab_size]

@@ -5,6 +5,7 @@ from ..engine.loop_guard import LONGEST_PERIOD, LoopGuard
 TEXT_PERIOD = 16
 TEXT_TOKENS = 256
 BLANK_TOKENS = 64
+DIGIT_TOKENS = 64
 DOCUMENT_TOKENS = 896  # a little before the engine's own guard would end the answer
 
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
@@ -14,8 +15,9 @@ _OPENERS, _CLOSERS = frozenset(b"{["), frozenset(b"}]")
 class Writing:
     """Follows what comes, token by token, and sees loops much sooner than the engine's guard.
 
-    Inside one text, or one number, a block of at most 16 tokens repeated over 256 is a loop, and so are 64
-    tokens of nothing but white space. Over a whole JSON document the mark is a little below the engine's.
+    Inside one text a block of at most 16 tokens repeated over 256 is a loop, and so are 64 tokens of nothing
+    but white space. 64 tokens of digits are too many for a number. Over a whole JSON document the mark is
+    a little below the engine's.
 
     Args:
         delimiter: id of the token that texts stand between in Gemma's calls; None is JSON, with quotes.
@@ -24,6 +26,7 @@ class Writing:
         in_text: whether the next token stands inside a text.
         depth: of lists and maps.
         text_period, document_period: of the loop seen, while it goes on; None without.
+        number_is_long: whether a number has far more digits than any number means.
     """
 
     def __init__(self, delimiter: int | None) -> None:
@@ -32,6 +35,8 @@ class Writing:
         self._document_guard = LoopGuard(LONGEST_PERIOD, DOCUMENT_TOKENS)
         self._escaped = False
         self._blanks = 0
+        self._digits = 0
+        self.number_is_long = False
         self.in_text = False
         self.depth = 0
         self.text_period: int | None = None
@@ -46,7 +51,9 @@ class Writing:
         elif self._delimiter is None or not self.in_text:
             inside = not self._read(content) and inside
         self.document_period = self._document_guard.push(token)
-        if not inside and not content.isdigit():
+        self._digits = self._digits + 1 if not inside and content.isdigit() else 0
+        self.number_is_long = self._digits >= DIGIT_TOKENS
+        if not inside:
             self._text_guard.forget()
             self._blanks, self.text_period = 0, None
             return

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from .anthropic.routes import anthropic_routes
 from .desk import Desk
 from .errors import handle_errors
 from .journal import make_journal
@@ -23,6 +24,7 @@ from .openai.chat import chat_routes
 from .openai.completions import completion_routes
 from .openai.embeddings import embedding_routes
 from .openai.models import model_routes
+from .openai.responses.routes import responses_routes
 from .openai.transcriptions import transcription_routes
 from .own.health import health_routes
 from .own.loading import loading_routes
@@ -58,6 +60,8 @@ def make_app(
         embedding_routes,
         transcription_routes,
         model_routes,
+        anthropic_routes,
+        responses_routes,
     ):
         routes = make(desk)
         app.include_router(routes, prefix="/v1")

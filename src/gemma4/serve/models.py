@@ -57,6 +57,7 @@ class Models:
         self._on_loaded = on_loaded
         self._on_failed = on_failed
         self._starting = 0
+        self._leaving = 0  # models that are out of the list and not yet out of memory
         self._slots = {one.id: Slot(id=one.id, served=one) for one in loaded}
         self._failures: dict[str, str] = {}
         self._one_load = asyncio.Lock()
@@ -291,7 +292,7 @@ class Models:
                 return
             if idle is not None and idle.is_idle:
                 await self._unload(idle)
-            elif lacking is not None:
+            elif lacking is not None and not self._leaving:
                 raise EnvironmentFault(lacking)
             elif not slot.users:
                 raise EnvironmentFault(f"{slot.id} was not loaded: nobody waits for it any more")
@@ -324,10 +325,14 @@ class Models:
         if listed:
             del self._slots[slot.id]
         worker, slot.served = slot.served.worker, None
-        await in_thread(worker.close)
-        del worker  # the last to know of the weights
-        await in_thread(collect)
-        self._released.set()
+        self._leaving += 1
+        try:
+            await in_thread(worker.close)
+            del worker  # the last to know of the weights
+            await in_thread(collect)
+        finally:
+            self._leaving -= 1
+            self._released.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

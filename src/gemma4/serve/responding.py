@@ -13,7 +13,7 @@ from .errors import ClientGone
 T = TypeVar("T")
 
 EVENT_STREAM = "text/event-stream"
-_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class Closable(Protocol):
@@ -34,7 +34,9 @@ class StreamedAnswers(StreamingResponse):
         media_type: str = EVENT_STREAM,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(content, media_type=media_type, headers={**_HEADERS, **(headers or {})})
+        super().__init__(
+            content, media_type=media_type, headers={**STREAM_HEADERS, **(headers or {})}
+        )
         self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

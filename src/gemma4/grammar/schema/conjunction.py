@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import GrammarError
 from .document import Document, child
 from .findings import Findings
-from .keywords import KINDS, check_keywords
+from .keywords import KINDS, checked_keywords
 
 MAX_ALTERNATIVES = 1000
 
@@ -72,7 +72,8 @@ class Conjunctions:
 
     def __init__(self, document: Document, findings: Findings) -> None:
         self._document, self._findings = document, findings
-        self._checked: set[str] = set()
+        self._nodes: dict[str, Node] = {}
+        self._compared: set[str] = set()  # pointers of oneOf
 
     def alternatives(self, pointers: Conjunction) -> list[Alternative]:
         """All ways to satisfy a conjunction; none where it is a contradiction.
@@ -106,12 +107,8 @@ class Conjunctions:
             if pointer in nodes or schema is True:
                 continue
             assert isinstance(schema, Mapping)
-            if pointer not in self._checked:
-                self._checked.add(pointer)
-                check_keywords(schema, pointer, self._document, self._findings)
-            lonely = "$ref" in schema and self._document.lonely_refs
-            nodes[pointer] = Node(pointer, {} if lonely else schema)
-            waiting += self._implied(schema, pointer)
+            nodes[pointer] = node = self._node(pointer, schema)
+            waiting += self._implied(node)
             choices += [
                 (pointer, keyword, len(schema[keyword]))
                 for keyword in ("anyOf", "oneOf")
@@ -128,18 +125,22 @@ class Conjunctions:
         for branch in branches:
             yield from self._spread([*nodes, branch], taken | {child(pointer, keyword)})
 
-    def _implied(self, schema: Mapping[str, Any], pointer: str) -> list[str]:
+    def _node(self, pointer: str, schema: Mapping[str, Any]) -> Node:
+        if pointer not in self._nodes:
+            enforced = checked_keywords(schema, pointer, self._document, self._findings)
+            self._nodes[pointer] = Node(pointer, enforced)
+        return self._nodes[pointer]
+
+    def _implied(self, node: Node) -> list[str]:
         """What must hold too if this subschema does."""
-        implied = []
+        implied, pointer, schema = [], node.pointer, node.schema
         if "$ref" in schema:
             target = self._document.target(pointer, schema["$ref"])
             if target is None:
-                reason = f"{schema['$ref']!r} is not a JSON pointer into this document"
+                reason = f"{schema['$ref']!r} leads to no schema in this document by JSON pointer"
                 self._findings.unsupported(pointer, "$ref", reason)
             else:
                 implied.append(target)
-            if self._document.lonely_refs:
-                return implied
         count = len(schema.get("allOf", ()))
         return implied + [child(pointer, "allOf", index) for index in range(count)]
 
@@ -147,9 +148,9 @@ class Conjunctions:
         self, pointer: str, branches: list[Conjunction], taken: frozenset[str]
     ) -> None:
         """Note a `oneOf` that cannot be shown to be the same as `anyOf`."""
-        if len(branches) == 1 or pointer + " oneOf" in self._checked:
+        if pointer in self._compared:
             return
-        self._checked.add(pointer + " oneOf")
+        self._compared.add(pointer)
         here = taken | {child(pointer, "oneOf")}
         spread = [
             list(itertools.islice(self._spread(one, here), MAX_ALTERNATIVES)) for one in branches

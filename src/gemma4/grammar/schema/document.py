@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...errors import GrammarError
-from .findings import malformed
 
 MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 50_000
@@ -50,14 +49,14 @@ class Document:
         """
         found = self._find(pointer)
         if not isinstance(found, Mapping | bool):
-            parent, _, keyword = pointer.rpartition("/")
-            raise malformed(parent, keyword, "a schema is an object or a truth value")
+            raise GrammarError(
+                f"what stands at {pointer} is no schema, which is an object or a truth value",
+                pointer=pointer,
+            )
         return found
 
-    def target(self, pointer: str, reference: object) -> str | None:
+    def target(self, pointer: str, reference: str) -> str | None:
         """Where the `$ref` of the subschema at `pointer` leads; None where it cannot be followed."""
-        if not isinstance(reference, str):
-            raise malformed(pointer, "$ref", "it is no text")
         address, _, fragment = reference.partition("#")
         if address not in ("", self._id) or self._is_embedded(pointer):
             return None
@@ -66,8 +65,8 @@ class Document:
         target = unquote(fragment)
         try:
             found = self._find(target)
-        except LookupError as error:
-            raise malformed(pointer, "$ref", f"nothing is at {reference!r}") from error
+        except LookupError:
+            return None
         return target if isinstance(found, Mapping | bool) else None
 
     def _is_embedded(self, pointer: str) -> bool:

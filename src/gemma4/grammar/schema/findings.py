@@ -40,21 +40,22 @@ class Findings:
         Raises:
             GrammarError: if that is not good enough.
         """
-        found = Loosened(pointer, keyword, reason)
+        self._note(pointer, keyword, f"cannot be enforced: {reason}", reason)
+
+    def malformed(self, pointer: str, keyword: str, reason: str) -> None:
+        """Note that a keyword means nothing in JSON Schema as it stands there.
+
+        Raises:
+            GrammarError: as above.
+        """
+        self._note(pointer, keyword, f"is malformed: {reason}", f"malformed: {reason}")
+
+    def _note(self, pointer: str, keyword: str, problem: str, reason: str) -> None:
         if self.strict:
             raise GrammarError(
-                f"schema keyword {keyword!r} at {pointer or '/'} cannot be enforced: {reason}; "
-                "leave it out, or ask for it without strict",
+                f"schema keyword {keyword!r} at {pointer or '/'} {problem}; "
+                "mend it or leave it out, or ask for it without strict",
                 pointer=pointer,
                 keyword=keyword,
             )
-        self.loosened[found] = None
-
-
-def malformed(pointer: str, keyword: str, reason: str) -> GrammarError:
-    """The error for what is no JSON Schema."""
-    return GrammarError(
-        f"schema keyword {keyword!r} at {pointer or '/'} is malformed: {reason}",
-        pointer=pointer,
-        keyword=keyword,
-    )
+        self.loosened[Loosened(pointer, keyword, reason)] = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeGuard
 
 from .document import Document
-from .findings import Findings, malformed
+from .findings import Findings
 
 KINDS: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 
@@ -105,10 +105,10 @@ _ENFORCED: Mapping[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-def check_keywords(
+def checked_keywords(
     schema: Mapping[str, Any], pointer: str, document: Document, findings: Findings
-) -> None:
-    """Look at every keyword of one subschema.
+) -> Mapping[str, Any]:
+    """Look at every keyword of one subschema; return those that are enforced.
 
     Raises:
         GrammarError: a value is malformed; or, where findings are strict, a keyword is not enforced.
@@ -116,14 +116,18 @@ def check_keywords(
     if not pointer and not document.known_dialect:
         findings.unsupported(pointer, "$schema", f"unknown dialect {schema['$schema']!r}")
     if document.lonely_refs and "$ref" in schema:
-        return
+        schema = {"$ref": schema["$ref"]}
+    enforced = {}
     for keyword, value in schema.items():
         if keyword in _ENFORCED:
             is_sound, problem = _ENFORCED[keyword]
-            if not is_sound(value):
-                raise malformed(pointer, keyword, problem)
+            if is_sound(value):
+                enforced[keyword] = value
+            else:
+                findings.malformed(pointer, keyword, problem)
         elif keyword in _UNSUPPORTED:
             if keyword not in _HARMLESS or _HARMLESS[keyword] != value:
                 findings.unsupported(pointer, keyword, _UNSUPPORTED[keyword])
         elif keyword not in _ANNOTATIONS and not keyword.startswith("x-"):
             findings.unsupported(pointer, keyword, "it is not known")
+    return enforced

@@ -58,6 +58,10 @@ class Rules:
         """The name of the terminal of this content."""
         return self._terminals.setdefault(content, f"T{len(self._terminals)}")
 
+    def is_possible(self, rule: Ref) -> bool:
+        """Whether some text satisfies a rule."""
+        return rule.name in self._productive()
+
     def lark(self, start: Ref) -> str | None:
         """Lark text of all that `start` needs; None where no text satisfies it."""
         productive = self._productive()

@@ -16,6 +16,7 @@ from .text_rule import TextRule
 
 _SIGNS = r""":=,(){}\[\]"'`<>|"""
 _BARE = rf"/[^\s{_SIGNS}](?:[^{_SIGNS}]*[^\s{_SIGNS}])?/"
+_SHORT_BARE = f"{_BARE} & /(?s:.{{1,64}})/"
 _PLAIN = r"/[^\"\\\x00-\x1F]*/"
 _ESCAPED = r"/(?:[^\"\\\x00-\x1F]|\\[\"\\bfnrt]|\\u00(?:0[0-7bef]|1[0-9a-f]))*/"
 
@@ -106,7 +107,8 @@ class GemmaSyntax:
         self, rules: Rules, rule: TextRule, others: Collection[str], avoid: Collection[str]
     ) -> list[Sequence]:
         """See `Syntax`."""
-        bare = _both(_BARE, rule, others, avoid)
+        # A bound beside patterns would be too much for the library.
+        bare = _both(_BARE if rule.patterns or avoid else _SHORT_BARE, rule, others, avoid)
         quoted = _both("/(?s:.*)/", rule, others, avoid)
         delimited = self._delimited(rules.terminal(quoted))
         return [(rules.terminal(f'({bare}) ":"'),), (*delimited, '":"')]
