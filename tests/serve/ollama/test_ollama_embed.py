@@ -24,7 +24,9 @@ def test_one_text_and_several(client: ollama.Client) -> None:
 
 def test_the_older_route(client: ollama.Client) -> None:
     old = client.embeddings("scripted", "a cat").embedding
-    assert list(old) == pytest.approx(list(client.embed("scripted", "a cat").embeddings[0]), abs=1e-5)
+    assert list(old) == pytest.approx(
+        list(client.embed("scripted", "a cat").embeddings[0]), abs=1e-5
+    )
 
 
 def test_fewer_dimensions(client: ollama.Client) -> None:

@@ -1,5 +1,6 @@
 """OpenAI's own client against a real server."""
 
+import copy
 import time
 from dataclasses import replace
 from typing import Any
@@ -208,6 +209,7 @@ def test_a_short_limit_may_end_in_the_thought(http: RawHttp, field: str) -> None
 
 def test_a_wrong_modality_is_named() -> None:
     llm = scripted_llm(lambda _: "no")
+    llm = replace(llm, model=copy.copy(llm.model))  # others share it
     llm.model.config = replace(llm.config, audio=None)
     part = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
     content = [{"type": "text", "text": "What?"}, part]

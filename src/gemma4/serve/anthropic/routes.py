@@ -28,7 +28,7 @@ def anthropic_routes(desk: Desk) -> APIRouter:
     @router.post("/messages")
     async def messages(body: MessagesBody, request: Request) -> Response:
         """Answer a conversation; with `stream`, as server-sent events."""
-        answers = await _ask(desk, body)
+        answers = await _ask(desk, body, request)
         if body.stream:
             return StreamedAnswers(answers, _stream(answers, _writer(answers, body)))
         try:
@@ -48,9 +48,11 @@ def anthropic_routes(desk: Desk) -> APIRouter:
     return router
 
 
-async def _ask(desk: Desk, body: MessagesBody) -> Answers:
+async def _ask(desk: Desk, body: MessagesBody, request: Request) -> Answers:
     try:
-        return await desk.ask(body.model, lambda served: question_of(body, served, desk.settings))
+        return await desk.ask(
+            body.model, lambda served: question_of(body, served, desk.settings), request=request
+        )
     except ContextError as error:  # the words by which Claude Code knows that it must compact
         raise RequestError(
             f"prompt is too long: {error.needed} tokens > {error.limit} maximum ({error})"

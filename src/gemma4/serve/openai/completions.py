@@ -16,7 +16,9 @@ def completion_routes(desk: Desk) -> APIRouter:
     @router.post("/completions")
     async def completions(body: CompletionBody, request: Request) -> Response:
         """Go on with each prompt; with `stream`, as server-sent events."""
-        answers = await desk.ask_all(body.model, lambda served: body.asked(desk.settings, served))
+        answers = await desk.ask_all(
+            body.model, lambda served: body.asked(desk.settings, served), request=request
+        )
         found = Completions(
             answers,
             echo=bool(body.echo),

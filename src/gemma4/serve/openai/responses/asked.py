@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi import Request
+
 from ....errors import ContextError
 from ....llm.question import Question
 from ...desk import Answers, Desk
@@ -38,7 +40,7 @@ class Asked:
         """The question, knowing who is asked."""
         return question_of(self.body, self._items, self._offered, served, self.desk.settings)
 
-    async def ask(self) -> Answers:
+    async def ask(self, request: Request) -> Answers:
         """Ask; the engine has accepted it when this returns.
 
         Raises:
@@ -46,8 +48,8 @@ class Asked:
         """
         try:
             if self.body.truncation == "auto":
-                return await ask_truncated(self.desk, self.body.model, self.build)
-            return await self.desk.ask(self.body.model, self.build)
+                return await ask_truncated(self.desk, self.body.model, self.build, request)
+            return await self.desk.ask(self.body.model, self.build, request=request)
         except ContextError as error:
             raise RequestError(str(error), code="context_length_exceeded", param="input") from error
 

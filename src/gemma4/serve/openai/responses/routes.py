@@ -28,7 +28,7 @@ def responses_routes(desk: Desk) -> APIRouter:
     async def create(body: ResponsesBody, request: Request) -> Response:
         """Answer; with `stream`, as server-sent events; with `background`, without waiting for it."""
         asked = Asked(body, store, desk)
-        answers = await asked.ask()
+        answers = await asked.ask(request)
         writer = asked.writer(answers)
         if body.background:
             return _in_background(answers, writer, asked)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from fastapi import Request
+
 from ....errors import ContextError
 from ....llm.question import Question
 from ...desk import Answers, Desk
@@ -10,7 +12,7 @@ from ...models import Served
 
 
 async def ask_truncated(
-    desk: Desk, model: str | None, build: Callable[[Served], Question]
+    desk: Desk, model: str | None, build: Callable[[Served], Question], request: Request
 ) -> Answers:
     """Ask with as many of the last turns as fit, at least one.
 
@@ -28,7 +30,7 @@ async def ask_truncated(
             return without_turns(question, count)
 
         try:
-            return await desk.ask(model, shortened)
+            return await desk.ask(model, shortened, request=request)
         except ContextError as error:
             if left_out + 1 >= turns:
                 raise
