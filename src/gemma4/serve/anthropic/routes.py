@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from ...errors import ContextError
+from ...llm.question import Question
 from ...llm.worker import PrefillProgress
 from ..answers import Quiet
 from ..counting import count_prompt
 from ..desk import Answers, Desk
 from ..errors import RequestError, anthropic_error, problem_of
+from ..models import Served
 from ..responding import StreamedAnswers, while_connected
 from .body import CountBody, MessagesBody
 from .question import question_of
@@ -28,7 +30,7 @@ def anthropic_routes(desk: Desk) -> APIRouter:
     @router.post("/messages")
     async def messages(body: MessagesBody, request: Request) -> Response:
         """Answer a conversation; with `stream`, as server-sent events."""
-        answers = await _ask(desk, body)
+        answers = await _ask(desk, body, request)
         if body.stream:
             return StreamedAnswers(answers, _stream(answers, _writer(answers, body)))
         try:
@@ -48,9 +50,12 @@ def anthropic_routes(desk: Desk) -> APIRouter:
     return router
 
 
-async def _ask(desk: Desk, body: MessagesBody) -> Answers:
+async def _ask(desk: Desk, body: MessagesBody, request: Request) -> Answers:
+    def build(served: Served) -> Question:
+        return question_of(body, served, desk.settings)
+
     try:
-        return await desk.ask(body.model, lambda served: question_of(body, served, desk.settings))
+        return await desk.ask(body.model, build, request=request)
     except ContextError as error:  # the words by which Claude Code knows that it must compact
         raise RequestError(
             f"prompt is too long: {error.needed} tokens > {error.limit} maximum ({error})"
