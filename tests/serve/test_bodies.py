@@ -54,6 +54,7 @@ def error_of(answer: httpx2.Response) -> dict[str, Any]:
         ("zstd", zstandard.ZstdCompressor().compress(CHAT)),
         ("identity", CHAT),
     ],
+    ids=["gzip", "deflate", "zstd", "identity"],  # the packed bytes hold the time
 )
 def test_packed_bodies(client: httpx2.Client, encoding: str, packed: bytes) -> None:
     assert post(client, packed, encoding).status_code == 200
