@@ -184,7 +184,7 @@ def test_ten_thousand_tools(client: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -1}, {"n": 0}, {"n": 10**9},
+        {"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -2}, {"n": 0}, {"n": 10**9},
         {"seed": 2**70}, {"stop": [""]}, {"logit_bias": {"x": 1}}, {"logit_bias": {"99999999": 1}},
         {"messages": []}, {"messages": "hi"}, {"messages": [1]}, {"messages": [{}]}, {"tools": "f"},
         {"tools": [{}]}, {"stream": "perhaps"}, {"top_logprobs": 99}, {"model": ["a"]},

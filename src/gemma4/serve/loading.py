@@ -115,7 +115,7 @@ class DiskLoader:
     def load(self, known: Known) -> LLM:
         """Load it with room for a context that agents can work with."""
         how = self._loading
-        return load(
+        llm = load(
             known.source,
             device=how.device,
             dtype=how.dtype,
@@ -129,6 +129,8 @@ class DiskLoader:
             drafter=how.drafter,
             store=self._store.root,
         )
+        llm.grammars.prepare()  # a second, which the first request with tools would wait for
+        return llm
 
     def _context(
         self, checkpoint: Checkpoint, config: ModelConfig, place: Placement, machine: Machine

@@ -102,7 +102,7 @@ def test_cancelling(client: openai.OpenAI, server: LiveServer) -> None:
             break
         time.sleep(0.02)
     assert engine.is_idle
-    assert server.models.find("scripted").users == 0
+    assert server.models.find("scripted").streams == 0
     whole = client.responses.create(model="scripted", input="hi")
     with pytest.raises(openai.BadRequestError, match="background"):
         client.responses.cancel(whole.id)
