@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EnvironmentFault, InputError
@@ -64,8 +64,9 @@ class MCPServer:
             raise
 
     def close(self) -> None:
-        """End the connection, and the process of a command."""
-        self._held.close()
+        """End the connection, and the process of a command. One that is gone already is as good."""
+        with suppress(Exception):
+            self._held.close()
 
 
 def open_mcp(target: str) -> MCPServer:

@@ -28,10 +28,9 @@ def loosened(tool: Tool, name: str) -> tuple[Tool, tuple[str, ...]]:
 
 def tool_of(name: str, description: str, schema: Schema) -> tuple[Tool, tuple[str, ...]]:
     """A tool of another program, whatever its schema; one that is no object is left out, and said."""
+    plain = {"name": "tool", "description": description, "parameters": dict(schema)}
     try:
-        return tool_from_schema(
-            {"name": "tool", "description": description, "parameters": dict(schema)}
-        ), ()
+        return replace(tool_from_schema(plain), name=name), ()
     except MessageError as error:
         remark = f"tool {name!r}: the schema is left out, for {error}"
         return Tool(name=name, description=description), (remark,)
