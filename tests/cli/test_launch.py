@@ -152,12 +152,14 @@ def test_a_missing_agent_is_one_line_and_writes_nothing(user: User) -> None:
 
 
 def test_what_cannot_be_done_is_one_line(user: User, run: Run) -> None:
+    user.install("codex")
+    bin = str(user.bin)
     assert "there is no agent 'vim'; known are codex" in user.launch("vim").err
     assert "has no model 'x'; it has scripted" in user.launch("codex", "--model", "x").err
-    nobody = run("launch", "codex", "--url", "http://127.0.0.1:9")
+    nobody = run("launch", "codex", "--url", "http://127.0.0.1:9", PATH=bin)
     assert nobody.code == 2
-    assert "no server answers at http://127.0.0.1:9; name a --model" in nobody.err
-    assert "is no address" in run("launch", "codex", "--url", "localhost").err
+    assert "no server answers at http://127.0.0.1:9; start one with `gemma4 serve`" in nobody.err
+    assert "is no address" in run("launch", "codex", "--url", "localhost", PATH=bin).err
     assert "nothing of codex was changed" in user.launch("codex", "--restore").err
 
 
@@ -165,7 +167,7 @@ def test_claude_code_refuses_names_with_a_slash(tmp_path: Path) -> None:
     target = Target(url="http://x", model="a/b", context=4096, sees=False, thinks=False)
     places = Places(home=tmp_path, ours=tmp_path, environ={})
     with pytest.raises(InputError, match="--alias gemma=a/b"):
-        AGENTS["claude"](target, places)
+        AGENTS["claude"].plan(target, places)
 
 
 SERVER = """

@@ -14,22 +14,19 @@ _UNSAID = re.compile(r"[^\w.-]+")
 
 
 class ToolSource(Protocol):
-    """Something that has tools and runs them.
-
-    Attributes:
-        name: in messages, and before a tool's name that another source has too.
-        tools: with names of its own.
-        remarks: what a person should know of them.
-    """
+    """Something that has tools and runs them."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """In messages, and before a tool's name that another source has too."""
 
     @property
-    def tools(self) -> Sequence[Tool]: ...
+    def tools(self) -> Sequence[Tool]:
+        """With names of its own."""
 
     @property
-    def remarks(self) -> Sequence[str]: ...
+    def remarks(self) -> Sequence[str]:
+        """What a person should know of them."""
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Run one, and wait for its end.

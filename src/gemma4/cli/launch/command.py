@@ -11,7 +11,7 @@ from ...errors import InputError
 from ..output import NoColorOption, Output, QuietOption
 from ..session import Session, session_of
 from .plan import Places, Plan
-from .setup import AGENTS, find_program, ledger_of, planner, run_agent, write_files
+from .setup import AGENTS, find_agent, find_program, ledger_of, run_agent, write_files
 
 _DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -55,29 +55,26 @@ def launch(
 
     session = session_of(context)
     out = session.output(quiet=quiet, no_color=no_color)
-    places, plan_for = _places(session), planner(agent)
+    places, known = _places(session), find_agent(agent)
     if restore:
         for line in ledger_of(agent, places).restore() or [f"nothing of {agent} was changed"]:
             out.note(line)
         return 0
+    program = None if config_only else find_program(known, places.environ)
     address = checked_url(url)
     with ExitStack() as stack:
         if not is_there(address):
-            if config_only:
-                raise InputError(f"no server answers at {address}; start it with `gemma4 serve`")
-            stack.enter_context(_server(out, places, address, model, api_key))
-        target = read_target(address, model, api_key)
-        plan = plan_for(target, places)
-        environ = session.settings.environ
-        program = None if config_only else find_program(plan, environ)
+            server = _server(out, places, address, None if config_only else model, api_key)
+            stack.enter_context(server)
+        plan = known.plan(target := read_target(address, model, api_key), places)
         write_files(out, plan, ledger_of(agent, places))
         if program is None:
-            _say_how(out, plan)
+            _say_how(out, known.program, plan)
             return 0
         out.note(
             f"{agent} asks {target.model} at {target.url}, {target.context:,} tokens of context"
         )
-        return run_agent(program, plan, arguments or [], environ)
+        return run_agent(program, plan, arguments or [], places.environ)
 
 
 def _places(session: Session) -> Places:
@@ -92,18 +89,21 @@ def _server(
     from .server import running, serve_command
 
     if model is None:
-        raise InputError(f"no server answers at {url}; name a --model to start one with")
+        raise InputError(
+            f"no server answers at {url}; start one with `gemma4 serve`, or name a --model and one is "
+            "started beside the agent"
+        )
     command = serve_command(url, model)
     out.note(f"starting a server: {shlex.join(command)}")
     environ = {**places.environ, **({"GEMMA4_SERVE_API_KEY": key} if key else {})}
     return running(command, url, places.ours / "serve.log", environ)
 
 
-def _say_how(out: Output, plan: Plan) -> None:
+def _say_how(out: Output, program: str, plan: Plan) -> None:
     """How the agent is started by hand."""
     if plan.note:
         out.note(plan.note)
-    out.result(_in_shell(plan.environment) + shlex.join([plan.program, *plan.arguments]))
+    out.result(_in_shell(plan.environment) + shlex.join([program, *plan.arguments]))
 
 
 def _in_shell(environment: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """What it takes to let an agent ask our server: its files, its environment, its arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,25 @@ class Plan:
     """How one agent is set up.
 
     Attributes:
-        program: to start. install: the command that gets it.
         arguments: before those of the user. environment: beside that of the user.
         files: to be written.
         note: what to know; empty if nothing.
     """
 
-    program: str
-    install: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     files: tuple[OwnFile | JSONEdit, ...] = ()
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agent:
+    """An agent.
+
+    Attributes:
+        program: to start. install: the command that gets it.
+    """
+
+    program: str
+    install: str
+    plan: Callable[[Target, Places], Plan]

@@ -3,42 +3,42 @@
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import EnvironmentFault, InputError
 from ..output import Output
-from .agents.aider import plan_aider
-from .agents.claude import plan_claude
-from .agents.codex import plan_codex
-from .agents.continue_dev import plan_continue
-from .agents.opencode import plan_opencode
-from .agents.pi import plan_pi
-from .agents.qwen import plan_qwen
+from .agents.aider import AIDER
+from .agents.claude import CLAUDE
+from .agents.codex import CODEX
+from .agents.continue_dev import CONTINUE
+from .agents.opencode import OPENCODE
+from .agents.pi import PI
+from .agents.qwen import QWEN
 from .ledger import Ledger
 from .merge import merged_text
-from .plan import JSONEdit, OwnFile, Places, Plan, Target
+from .plan import Agent, JSONEdit, OwnFile, Places, Plan
 
-AGENTS: Mapping[str, Callable[[Target, Places], Plan]] = {
-    "codex": plan_codex,
-    "claude": plan_claude,
-    "opencode": plan_opencode,
-    "qwen": plan_qwen,
-    "pi": plan_pi,
-    "aider": plan_aider,
-    "continue": plan_continue,
+AGENTS: Mapping[str, Agent] = {
+    "codex": CODEX,
+    "claude": CLAUDE,
+    "opencode": OPENCODE,
+    "qwen": QWEN,
+    "pi": PI,
+    "aider": AIDER,
+    "continue": CONTINUE,
 }
 
 
-def planner(agent: str) -> Callable[[Target, Places], Plan]:
-    """How an agent is set up.
+def find_agent(name: str) -> Agent:
+    """An agent by name.
 
     Raises:
         InputError: it is not known.
     """
-    if agent not in AGENTS:
-        raise InputError(f"there is no agent {agent!r}; known are {', '.join(AGENTS)}")
-    return AGENTS[agent]
+    if name not in AGENTS:
+        raise InputError(f"there is no agent {name!r}; known are {', '.join(AGENTS)}")
+    return AGENTS[name]
 
 
 def ledger_of(agent: str, places: Places) -> Ledger:
@@ -64,15 +64,15 @@ def _text(edit: OwnFile | JSONEdit) -> str:
     return merged_text(edit, edit.path.read_text() if edit.path.exists() else None)
 
 
-def find_program(plan: Plan, environ: Mapping[str, str]) -> Path:
+def find_program(agent: Agent, environ: Mapping[str, str]) -> Path:
     """Where the agent is.
 
     Raises:
         EnvironmentFault: nowhere; says what installs it.
     """
-    found = shutil.which(plan.program, path=environ.get("PATH"))
+    found = shutil.which(agent.program, path=environ.get("PATH"))
     if found is None:
-        raise EnvironmentFault(f"{plan.program} is not installed; run `{plan.install}`")
+        raise EnvironmentFault(f"{agent.program} is not installed; run `{agent.install}`")
     return Path(found)
 
 

@@ -82,8 +82,9 @@ def run(
 
     \b
     Examples:
-      gemma4 run e2b "Why is the sky blue?"
-      cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
+      cat report.txt | gemma4 run e4b "Summarize, and say what this shows: ./photo.jpg"
+      gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
+      gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
       gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
       gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
       gemma4 run e4b --tools tools.py --mcp "uvx mcp-server-time" "What time is it in Oslo?"

@@ -5,10 +5,10 @@ aider.chat/docs/llms/openai-compat.html and aider.chat/docs/config/adv-model-set
 
 import json
 
-from ..plan import NO_KEY, OwnFile, Places, Plan, Target
+from ..plan import NO_KEY, Agent, OwnFile, Places, Plan, Target
 
 
-def plan_aider(target: Target, places: Places) -> Plan:
+def _aider(target: Target, places: Places) -> Plan:
     """No file of the user is touched."""
     path = places.ours / "aider-models.json"
     name = f"openai/{target.model}"
@@ -23,9 +23,12 @@ def plan_aider(target: Target, places: Places) -> Plan:
         "supports_vision": target.sees,
     }
     return Plan(
-        program="aider",
-        install="python -m pip install aider-install && aider-install",
         arguments=("--model", name, "--model-metadata-file", str(path)),
         environment={"OPENAI_API_BASE": target.openai_url, "OPENAI_API_KEY": target.key or NO_KEY},
         files=(OwnFile(path=path, text=json.dumps({name: limits}, indent=1) + "\n"),),
     )
+
+
+AIDER = Agent(
+    program="aider", install="python -m pip install aider-install && aider-install", plan=_aider
+)

@@ -5,7 +5,7 @@ every request and stands before all else, so that no prefix would be found again
 """
 
 from ....errors import InputError
-from ..plan import NO_KEY, Places, Plan, Target
+from ..plan import NO_KEY, Agent, Places, Plan, Target
 
 _MODELS = (
     "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL",
@@ -13,7 +13,7 @@ _MODELS = (
 )  # fmt: skip
 
 
-def plan_claude(target: Target, _: Places) -> Plan:
+def _claude(target: Target, _: Places) -> Plan:
     """Every one of its models is ours.
 
     Raises:
@@ -25,8 +25,6 @@ def plan_claude(target: Target, _: Places) -> Plan:
             f"alias: `gemma4 serve --alias gemma={target.model}`, then --model gemma"
         )
     return Plan(
-        program="claude",
-        install="npm install -g @anthropic-ai/claude-code",
         environment={
             "ANTHROPIC_BASE_URL": target.url,
             "ANTHROPIC_AUTH_TOKEN": target.key or NO_KEY,
@@ -39,3 +37,6 @@ def plan_claude(target: Target, _: Places) -> Plan:
             "API_TIMEOUT_MS": "3600000",
         },
     )
+
+
+CLAUDE = Agent(program="claude", install="npm install -g @anthropic-ai/claude-code", plan=_claude)

@@ -6,7 +6,7 @@ Profiles are files beside config.toml (developers.openai.com/codex/config-advanc
 
 import json
 
-from ..plan import OwnFile, Places, Plan, Target
+from ..plan import Agent, OwnFile, Places, Plan, Target
 
 _PROFILE = "gemma4"
 _INSTRUCTIONS = """\
@@ -20,7 +20,7 @@ At the end say briefly what you did and what is left to do.
 """
 
 
-def plan_codex(target: Target, places: Places) -> Plan:
+def _codex(target: Target, places: Places) -> Plan:
     """A profile `gemma4`: `codex --profile gemma4` works without us, too."""
     folder = places.folder("CODEX_HOME", ".codex")
     catalogue = folder / "gemma4-models.json"
@@ -40,8 +40,6 @@ def plan_codex(target: Target, places: Places) -> Plan:
         *(['env_key = "GEMMA4_API_KEY"'] if target.key else []),
     ]
     return Plan(
-        program="codex",
-        install="npm install -g @openai/codex",
         arguments=("--profile", _PROFILE),
         environment={"GEMMA4_API_KEY": target.key} if target.key else {},
         files=(
@@ -83,3 +81,6 @@ def _levels(target: Target) -> list[dict[str, str]]:
     words = {"low": "Thinks briefly", "medium": "Thinks", "high": "Thinks as long as it takes"}
     found = [{"effort": effort, "description": text} for effort, text in words.items()]
     return found if target.thinks else []
+
+
+CODEX = Agent(program="codex", install="npm install -g @openai/codex", plan=_codex)

@@ -6,10 +6,10 @@ docs.continue.dev/reference (config.yaml); files in ~/.continue/configs are prof
 
 import json
 
-from ..plan import NO_KEY, OwnFile, Places, Plan, Target
+from ..plan import NO_KEY, Agent, OwnFile, Places, Plan, Target
 
 
-def plan_continue(target: Target, places: Places) -> Plan:
+def _continue(target: Target, places: Places) -> Plan:
     """A profile `gemma4`; the user's own config.yaml is not touched."""
     path = places.folder("CONTINUE_GLOBAL_DIR", ".continue") / "configs" / "gemma4.yaml"
     model = {
@@ -28,9 +28,10 @@ def plan_continue(target: Target, places: Places) -> Plan:
     config = {"name": "gemma4", "version": "1.0.0", "schema": "v1", "models": [model]}
     text = "# Written by `gemma4 launch continue`.\n" + json.dumps(config, indent=2) + "\n"
     return Plan(
-        program="cn",
-        install="npm install -g @continuedev/cli",
         arguments=("--config", str(path)),
         files=(OwnFile(path=path, text=text),),
         note="in an editor: choose the configuration gemma4 in Continue's side bar",
     )
+
+
+CONTINUE = Agent(program="cn", install="npm install -g @continuedev/cli", plan=_continue)

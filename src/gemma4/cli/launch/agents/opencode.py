@@ -3,10 +3,10 @@
 opencode.ai/docs/providers (custom providers, `@ai-sdk/openai-compatible`, `limit`), opencode.ai/docs/config.
 """
 
-from ..plan import NO_KEY, JSONEdit, Places, Plan, Target
+from ..plan import NO_KEY, Agent, JSONEdit, Places, Plan, Target
 
 
-def plan_opencode(target: Target, places: Places) -> Plan:
+def _opencode(target: Target, places: Places) -> Plan:
     """Its own default model stays: `--model gemma4/…` chooses ours."""
     folder = places.folder("XDG_CONFIG_HOME", ".config") / "opencode"
     commented = folder / "opencode.jsonc"
@@ -30,9 +30,10 @@ def plan_opencode(target: Target, places: Places) -> Plan:
     }
     settings = {"$schema": "https://opencode.ai/config.json", "provider": {"gemma4": provider}}
     return Plan(
-        program="opencode",
-        install="npm install -g opencode-ai",
         arguments=("--model", f"gemma4/{target.model}"),
         environment={"GEMMA4_API_KEY": target.key} if target.key else {},
         files=(JSONEdit(path=path, settings=settings),),
     )
+
+
+OPENCODE = Agent(program="opencode", install="npm install -g opencode-ai", plan=_opencode)

@@ -3,10 +3,10 @@
 github.com/earendil-works/pi, packages/coding-agent/docs/models.md.
 """
 
-from ..plan import NO_KEY, JSONEdit, Places, Plan, Target
+from ..plan import NO_KEY, Agent, JSONEdit, Places, Plan, Target
 
 
-def plan_pi(target: Target, places: Places) -> Plan:
+def _pi(target: Target, places: Places) -> Plan:
     """Its own default model stays: flags choose ours."""
     model = {
         "id": target.model,
@@ -24,8 +24,6 @@ def plan_pi(target: Target, places: Places) -> Plan:
         "models": [model],
     }
     return Plan(
-        program="pi",
-        install="npm install -g @mariozechner/pi-coding-agent",
         arguments=("--provider", "gemma4", "--model", target.model),
         environment={"GEMMA4_API_KEY": target.key} if target.key else {},
         files=(
@@ -35,3 +33,6 @@ def plan_pi(target: Target, places: Places) -> Plan:
             ),
         ),
     )
+
+
+PI = Agent(program="pi", install="npm install -g @mariozechner/pi-coding-agent", plan=_pi)

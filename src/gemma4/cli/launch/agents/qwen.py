@@ -3,12 +3,12 @@
 qwenlm.github.io/qwen-code-docs/en/users/configuration/model-providers and …/configuration/settings.
 """
 
-from ..plan import NO_KEY, JSONEdit, Places, Plan, Target
+from ..plan import NO_KEY, Agent, JSONEdit, Places, Plan, Target
 
 _KEY = "GEMMA4_API_KEY"
 
 
-def plan_qwen(target: Target, places: Places) -> Plan:
+def _qwen(target: Target, places: Places) -> Plan:
     """Its own default model stays: flags choose ours."""
     model = {
         "id": target.model,
@@ -22,8 +22,6 @@ def plan_qwen(target: Target, places: Places) -> Plan:
         },
     }
     return Plan(
-        program="qwen",
-        install="npm install -g @qwen-code/qwen-code",
         arguments=("--auth-type", "openai", "--model", target.model),
         environment={_KEY: target.key or NO_KEY},
         files=(
@@ -33,3 +31,6 @@ def plan_qwen(target: Target, places: Places) -> Plan:
             ),
         ),
     )
+
+
+QWEN = Agent(program="qwen", install="npm install -g @qwen-code/qwen-code", plan=_qwen)
