@@ -155,7 +155,7 @@ def test_what_cannot_be_done_is_one_line(user: User, run: Run) -> None:
     user.install("codex")
     bin = str(user.bin)
     assert "there is no agent 'vim'; known are codex" in user.launch("vim").err
-    assert "has no model 'x'; it has scripted" in user.launch("codex", "--model", "x").err
+    assert "there is no model 'x' here" in user.launch("codex", "--model", "x").err
     nobody = run("launch", "codex", "--url", "http://127.0.0.1:9", PATH=bin)
     assert nobody.code == 2
     assert "no server answers at http://127.0.0.1:9; start one with `gemma4 serve`" in nobody.err

@@ -23,7 +23,6 @@ from gemma4.cli.output import Output
 from gemma4.cli.run.answer_view import AnswerView
 from gemma4.cli.run.approval import Approver
 from gemma4.cli.run.content import Content
-from gemma4.cli.run.model import ChosenModel
 from gemma4.cli.run.once import answer_once
 from gemma4.cli.run.request import View
 from gemma4.text.messages import Text, ToolCall
@@ -64,12 +63,12 @@ class Session:
             None if typed is None else lambda: left.pop(0) if left else ""
         )
         approver = Approver(self.out, runs_all=runs_all, read=read)
-        use = ToolUse(Toolbox([PythonFile(path)]), approve=approver, max_rounds=3)
+        box = Toolbox([PythonFile(path)])
+        use = ToolUse(box, approve=approver, max_rounds=3, modalities=("text",))
         self.chat = ChatSession(self.llm, raw=False, tools=use)  # type: ignore[arg-type]
 
     def ask(self, *, as_json: bool = False) -> None:
         out = Output(as_json=as_json, stdout=self.stdout, stderr=self.stderr)
-        chosen = ChosenModel(name="scripted", path=Path("/models/scripted"))
         answer_once(
             out, self.chat, Content(text="How much?", untouched="How much?"), chosen, View()
         )

@@ -18,6 +18,7 @@ from ...text.templates.template_messages import to_template_tools
 from ...tools.box import Toolbox
 from ...tools.result import ToolResult
 from ..errors import RequestError
+from ..middleware.body import SENT_TYPE
 
 
 class CallBody(BaseModel):
@@ -66,7 +67,8 @@ def _check_sender(request: Request) -> None:
     Raises:
         RequestError: 415 for another content type, 403 for another origin.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    sent = request.scope.get(SENT_TYPE, request.headers.get("content-type", ""))
+    kind = sent.partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RequestError(
             f"content-type is {kind or 'missing'}; a call must be application/json", status=415
