@@ -12,6 +12,7 @@ import pytest
 from live_server import live_server
 from run_cli import Outcome, Run
 from scripted_model import scripted_llm
+from tiny_chat import tiny_chat_directory
 
 from gemma4.cli.launch.plan import Places, Target
 from gemma4.cli.launch.server import running, serve_command
@@ -77,6 +78,9 @@ def test_every_agent_is_started_with_its_exit_code_and_put_back(user: User, agen
     assert environ["HOME"] == str(user.home)
     everything = json.dumps([arguments, environ, user.files()])
     assert "scripted" in everything
+    before = user.files()
+    assert user.launch(agent).code == 7
+    assert user.files() == before
     assert user.launch(agent, "--restore").code == 0
     assert user.files() == {}
 
@@ -194,6 +198,22 @@ def test_a_server_is_started_waited_for_and_ended(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(InputError, match="none can be started there"):
         serve_command("http://example.com", "e4b")
+
+
+def test_a_server_of_ours_runs_beside_the_agent_and_ends_with_it(run: Run, tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{_free_port()}"
+    user = User(run, tmp_path, address)
+    user.install("aider")
+    found = user.launch(
+        "--model", str(tiny_chat_directory()), "aider", GEMMA4_HOME=str(tmp_path / "ours")
+    )
+    assert found.code == 7, found.err
+    assert f"starting a server: {sys.executable} -m gemma4 serve" in found.err
+    arguments, environ = user.started()
+    assert environ["OPENAI_API_BASE"] == f"{address}/v1"
+    limits = json.loads(Path(arguments[arguments.index("--model-metadata-file") + 1]).read_text())
+    assert limits[arguments[1]]["max_input_tokens"] > 0
+    assert not is_there(address)
 
 
 def _free_port() -> int:

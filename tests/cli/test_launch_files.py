@@ -35,6 +35,13 @@ def test_items_of_a_list_are_known_by_their_id() -> None:
     ]  # fmt: skip
 
 
+def test_other_lists_are_replaced() -> None:
+    wanted = {"input": ["text", "image"]}
+    before = merged_text(edit(wanted), None)
+    assert merged_text(edit(wanted), before) == before
+    assert json.loads(merged_text(edit({"input": ["text"]}), before)) == {"input": ["text"]}
+
+
 def test_a_new_or_empty_file_has_the_settings_alone() -> None:
     for before in (None, "", " \n"):
         assert json.loads(merged_text(edit({"a": {"b": 1}}), before)) == {"a": {"b": 1}}

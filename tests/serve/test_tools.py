@@ -8,7 +8,10 @@ import pytest
 from live_server import live_server
 from mcp_examples import COMMAND
 from scripted_model import scripted_llm
+from test_serve_command import serving
 
+from gemma4.cli import main
+from gemma4.cli.serve.state import running_servers
 from gemma4.tools import open_toolbox
 
 SOURCE = '''
@@ -97,3 +100,23 @@ def test_a_wrong_call_is_an_error(
 def test_without_tools_the_list_is_empty() -> None:
     with live_server([scripted_llm(lambda _: "Hi.")]) as server:
         assert httpx2.get(f"{server.url}/tools").json()["tools"] == []
+
+
+def test_the_flags_reach_the_routes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE)
+    with serving(tmp_path, "--tools", str(path), "--mcp", COMMAND) as (_, lines):
+        assert any(line.startswith("tools: double, broken, add") for line in lines)
+        (server,) = running_servers(tmp_path)
+        answer = httpx2.post(
+            f"{server.url}/tools/call", json={"name": "add", "arguments": {"a": 20, "b": 22}}
+        )
+        assert answer.json()["content"] == "42"
+
+
+def test_tools_for_the_whole_network_need_a_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("serve", "--host", "0.0.0.0", "--port", "0", "--mcp", COMMAND)
+    assert main(words, {"GEMMA4_HOME": str(tmp_path)}) == 2
+    assert "--mcp lets whoever reaches 0.0.0.0 run code" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,6 +67,7 @@ def launch(
         if not is_there(address):
             server = _server(out, places, address, None if config_only else model, api_key)
             stack.enter_context(server)
+            model = None if Path(model or "").exists() else model  # the server names a path itself
         plan = known.plan(target := read_target(address, model, api_key), places)
         write_files(out, plan, ledger_of(agent, places))
         if program is None:

@@ -40,13 +40,17 @@ def _merged(found: dict[str, Any], wanted: Mapping[str, Any], edit: JSONEdit, wh
             if not isinstance(old, dict):
                 raise _refused(edit, f"has something else than an object at {place}")
             result[key] = _merged(old, value, edit, place)
-        elif isinstance(value, list) and old is not None:
+        elif isinstance(value, list) and old is not None and _have_ids(value):
             if not isinstance(old, list):
                 raise _refused(edit, f"has something else than a list at {place}")
             result[key] = _joined(old, value)
         else:
             result[key] = value
     return result
+
+
+def _have_ids(items: Sequence[Any]) -> bool:
+    return all(isinstance(item, Mapping) and "id" in item for item in items)
 
 
 def _joined(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:

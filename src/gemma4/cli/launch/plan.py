@@ -69,7 +69,7 @@ class JSONEdit:
     """Settings to put into a JSON file of the user; all others stay.
 
     Attributes:
-        settings: merged: objects by key, lists of objects by their `id`.
+        settings: merged: objects by key, lists of objects that have an `id` by that; all else is replaced.
     """
 
     path: Path
