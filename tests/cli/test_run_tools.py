@@ -69,9 +69,8 @@ class Session:
 
     def ask(self, *, as_json: bool = False) -> None:
         out = Output(as_json=as_json, stdout=self.stdout, stderr=self.stderr)
-        answer_once(
-            out, self.chat, Content(text="How much?", untouched="How much?"), chosen, View()
-        )
+        content = Content(text="How much?", untouched="How much?")
+        answer_once(out, self.chat, content, View(), source="/models/scripted")
 
 
 def test_a_call_is_shown_asked_about_and_its_result_shown(

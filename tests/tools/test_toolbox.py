@@ -51,30 +51,33 @@ def test_all_sources_are_closed_even_if_one_fails() -> None:
     assert not last.is_open
 
 
-def test_a_schema_that_no_grammar_takes_is_loosened_where_it_must_be() -> None:
-    bad = Tool(
-        name="t",
-        description="Do.",
-        parameters={
-            "type": "object",
-            "properties": {
-                "good": {"type": "integer"},
-                "bad": {"type": 5, "description": "far away"},
-            },
-            "required": ["good"],
-        },
-    )
-    tool, remarks = loosened(bad, "t")
+def nested(depth: int) -> dict[str, object]:
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(depth):
+        schema = {"type": "array", "items": schema}
+    return schema
+
+
+@pytest.mark.parametrize("bad", [nested(100), {"enum": []}], ids=["too deep", "contradiction"])
+def test_a_schema_that_no_grammar_takes_is_loosened_where_it_must_be(
+    bad: dict[str, object],
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"good": {"type": "integer"}, "bad": {**bad, "description": "far away"}},
+        "required": ["good", "bad"],
+    }
+    tool, remarks = loosened(Tool(name="t", description="Do.", parameters=schema), "t")
     assert tool.parameters["properties"] == {
         "good": {"type": "integer"},
         "bad": {"description": "far away"},
     }
-    assert tool.parameters["required"] == ["good"]
+    assert tool.parameters["required"] == ["good", "bad"]
     assert "the schema is loosened" in remarks[0]
     # And the model can be asked with it.
-    llm = scripted_llm(lambda _: "<|tool_call>call:t{good:1}<tool_call|>")
+    llm = scripted_llm(lambda _: "<|tool_call>call:t{bad:1,good:1}<tool_call|>")
     answer = llm.chat("go", tools=[tool])
-    assert answer.tool_calls[0].arguments == {"good": 1}
+    assert answer.tool_calls[0].arguments == {"bad": 1, "good": 1}
 
 
 def test_what_is_not_enforced_is_remarked() -> None:

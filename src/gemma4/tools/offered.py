@@ -71,11 +71,19 @@ def _spots(schema: Schema) -> list[str]:
 
 
 def _translate(schema: Schema, findings: Findings) -> None:
-    Translator(
-        {"type": "object", **schema},
+    """Read it as `grammar.calls` will.
+
+    Raises:
+        GrammarError: it is too large, or no call could ever satisfy it.
+    """
+    rules = Rules()
+    start = Translator(
+        {**schema, "type": "object"},
         GemmaSyntax(0),
-        Rules(),
+        rules,
         findings,
         refused=lambda _: "",  # what the library itself refuses is found when a model is asked
         open_objects=False,
     ).translate()
+    if not rules.is_possible(start):
+        raise GrammarError("it contradicts itself: nothing satisfies it")
