@@ -82,9 +82,7 @@ def run(
 
     \b
     Examples:
-      cat report.txt | gemma4 run e4b "Summarize, and say what this shows: ./photo.jpg"
-      gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
-      gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
+      cat letter.txt | gemma4 run e4b --think --format person.json "Who wrote this? ./photo.jpg"
       gemma4 run e4b --tools tools.py --mcp "uvx mcp-server-time" "What time is it in Oslo?"
     """
     from .steps import carry_out
