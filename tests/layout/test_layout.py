@@ -12,7 +12,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each layer may import what stands to its left. docs/design.md explains why.
 LAYERS = [
     "errors", "config", "catalog", "tensors", "fit", "ops", "quant", "kernels", "model", "weights",
-    "hub", "text", "media", "engine", "grammar", "llm", "serve", "verify", "cli",
+    "hub", "text", "media", "engine", "grammar", "llm", "tools", "serve",
+    "verify", "cli",
 ]  # fmt: skip
 NEVER = {"text": {"media"}, "media": {"text"}, "hub": {"ops", "quant", "model"}}
 WITHOUT_TORCH = {"errors", "config", "catalog", "tensors", "fit", "text", "media"}

@@ -18,6 +18,7 @@ from gemma4.serve.app import make_app
 from gemma4.serve.models import Models, Served
 from gemma4.serve.patient_protocol import patient_protocol
 from gemma4.serve.settings import ServeSettings
+from gemma4.tools import Toolbox
 
 T = TypeVar("T")
 
@@ -51,13 +52,14 @@ def live_server(
     *,
     models: Models | None = None,
     journal: logging.Logger | None = None,
+    toolbox: Toolbox | None = None,
 ) -> Iterator[LiveServer]:
     """Serve these models until the context is left."""
     settings = settings or ServeSettings()
     if models is None:
         served = [Served(id=llm.info.name, worker=Worker(llm)) for llm in llms]
         models = Models(served, limits=settings.limits, loading=settings.loading)
-    app = make_app(models, settings, journal=journal)
+    app = make_app(models, settings, journal=journal, toolbox=toolbox)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     protocol = patient_protocol(settings.limits.header_seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from gemma4.engine.sampling import Sampling
@@ -18,8 +19,9 @@ from gemma4.llm.events import (
 )
 from gemma4.llm.llm import ModelInfo
 from gemma4.llm.options import effective
+from gemma4.llm.question import ToolChoice
 from gemma4.media.types import MediaUsage
-from gemma4.text.messages import Message, ToolCall
+from gemma4.text.messages import Message, Tool, ToolCall
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class ScriptedLLM:
     name: str = "scripted"
     cached_tokens: int = 0
     defaults: Sampling = field(default_factory=lambda: Sampling(top_k=64, top_p=0.95))
+    template: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(wants_tool_responses=False)
+    )
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -73,14 +78,18 @@ class ScriptedLLM:
         conversation: Sequence[Message],
         *,
         format: Format | None = None,
+        tools: Sequence[Tool] = (),
+        tool_choice: ToolChoice | None = None,
         thinking: bool = False,
         thought_budget: int | None = None,
         image_budget: int | None = None,
         on_prefill: Callable[[int, int], None] | None = None,
         **options: Any,
     ) -> Iterator[Event]:
+        given = {"tools": tuple(tools), "tool_choice": tool_choice} if tools else {}
         self.asked.append(
-            {
+            given
+            | {
                 "messages": tuple(conversation),
                 "thinking": thinking,
                 "thought_budget": thought_budget,

@@ -18,6 +18,7 @@ from ..errors import Gemma4Error
 from .bench.command import bench
 from .doctor import doctor
 from .fit import fit
+from .launch.command import launch
 from .ls import ls
 from .output import Output
 from .pull import pull
@@ -79,7 +80,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    talking, storing = (run, chat, serve, ps, stop, logs), (pull, ls, show, rm)
+    talking, storing = (run, chat, serve, launch, ps, stop, logs), (pull, ls, show, rm)
     for command in (*talking, *storing, fit, bench, quantize, tokenize, verify, doctor):
         app.command()(command)
     return app

@@ -24,6 +24,7 @@ class Settings:
         api_key: GEMMA4_API_KEY, for servers that `gemma4 chat` talks to.
         no_color: NO_COLOR is set, or the terminal is a dumb one.
         serve: every GEMMA4_SERVE_… variable that is not empty, as it is.
+        environ: all of it, for programs that are started.
     """
 
     home: Path
@@ -33,6 +34,13 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     no_color: bool = False
     serve: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def user_home(self) -> Path:
+        """Where other programs keep their settings."""
+        named = self.environ.get("HOME") or self.environ.get("USERPROFILE")
+        return Path(named) if named else Path.home()
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -49,6 +57,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             for name, text in environ.items()
             if name.startswith("GEMMA4_SERVE_") and text
         },
+        environ=dict(environ),
     )
 
 

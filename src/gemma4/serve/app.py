@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from ..tools.box import Toolbox
 from .anthropic.routes import anthropic_routes
 from .desk import Desk
 from .errors import handle_errors
@@ -33,17 +34,23 @@ from .own.loading import loading_routes
 from .own.metrics import metrics_routes
 from .own.props import property_routes
 from .own.tokens import token_routes
+from .own.tools import tools_routes
 from .page import PageFiles, page_response
 from .settings import ServeSettings
 
 
 def make_app(
-    models: Models, settings: ServeSettings, *, journal: logging.Logger | None = None
+    models: Models,
+    settings: ServeSettings,
+    *,
+    journal: logging.Logger | None = None,
+    toolbox: Toolbox | None = None,
 ) -> FastAPI:
     """The application.
 
     Args:
         journal: gets a line for each request.
+        toolbox: tools that the server's page may call; closed by whoever made it.
     """
 
     @asynccontextmanager
@@ -71,6 +78,7 @@ def make_app(
         app.include_router(routes, include_in_schema=False)
     for make in (health_routes, loading_routes, property_routes, token_routes, ollama_routes):
         app.include_router(make(desk))
+    app.include_router(tools_routes(toolbox or Toolbox()))
     app.include_router(home_routes(page=page_response))
     app.mount("/web", PageFiles())
     if settings.metrics:

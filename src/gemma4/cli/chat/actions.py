@@ -66,6 +66,14 @@ def _setting(chat: ChatSession, key: str) -> tuple[str, str, str]:
     return (key, shown, "set here" if key in chat.options else "")
 
 
+def show_tools(chat: ChatSession) -> Lines:
+    """The tools, and the first line of what each says of itself."""
+    if chat.tools is None:
+        return ("no tools; `gemma4 run --tools FILE.py` or `--mcp COMMAND` gives some",)
+    rows = [(tool.name, _shorten(tool.description)) for tool in chat.tools.offered]
+    return tuple(align_columns(rows)) if rows else ("the tools' servers offer none",)
+
+
 def show_stats(chat: ChatSession) -> Lines:
     """What was done for the last answer."""
     if chat.last is None:

@@ -17,6 +17,7 @@ from .actions import (
     load_from,
     save_to,
     show_stats,
+    show_tools,
     undo_last,
 )
 from .session import ChatSession
@@ -33,6 +34,7 @@ COMMANDS = {
     "/audio": ("PATH", "attach a sound"),
     "/video": ("PATH", "attach a clip"),
     "/set": ("[KEY [VALUE]]", "show or change sampling; VALUE default: as the checkpoint says"),
+    "/tools": ("", "what the model may call"),
     "/stats": ("", "what was done for the last answer, and how fast"),
     "/retry": ("", "ask the last question again"),
     "/undo": ("", "take the last question and its answer back"),
@@ -117,6 +119,8 @@ def _command(chat: ChatSession, command: str, rest: str) -> Action:
             return Say(attach_medium(chat, command.removeprefix("/"), rest))
         case "/set":
             return Say(change_setting(chat, rest))
+        case "/tools":
+            return Say(show_tools(chat))
         case "/stats":
             return Say(show_stats(chat))
         case "/retry":

@@ -4,13 +4,13 @@ import base64
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, MessageError
-from ...text.messages import Audio, Image, Part, Text, Video
+from ...text.messages import Audio, Image, Message, Part, Text, Video
 from ..run.options import format_setting
 from .reader import MARK, VERSION, Saved, read_saved
 from .session import ChatSession
@@ -92,10 +92,28 @@ def _describe(chat: ChatSession) -> dict[str, Any]:
                 "answer": exchange.answer.text,
                 "thought": exchange.answer.thought,
                 "finish_reason": exchange.finish_reason,
+                **({"between": _describe_between(exchange.between)} if exchange.between else {}),
             }
             for exchange in chat.exchanges
         ],
     }
+
+
+def _describe_between(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Calls of tools and their answers; the one that an answer belongs to is named by its id."""
+    return [
+        {"id": one.tool_call_id, "content": [_describe_part(part) for part in one.content]}
+        if one.role == "tool"
+        else {
+            "text": one.text,
+            "thought": one.thought,
+            "calls": [
+                {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
+                for call in one.tool_calls
+            ],
+        }
+        for one in messages
+    ]
 
 
 def _describe_part(part: Part) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ...config.section import shown
 from ...errors import MediaError, MessageError, SamplingError
 from ...llm.events import FinishReason
 from ...llm.thinking import EFFORTS, Thinking, find_thinking
-from ...text.messages import Message, Part, Text
+from ...text.messages import Message, Part, Text, ToolCall
 from ..run.content import check_part
 from ..run.media_words import make_part
 from ..run.options import find_setting, parse_setting
@@ -100,7 +100,9 @@ def _options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _exchange(data: Any, where: str) -> Exchange:
     keys = ("user", "answer", "thought", "finish_reason")
-    user, answer, thought, reason = _values(data, keys, where)
+    between = _kind(data, dict, where).get("between", [])
+    rest = {key: value for key, value in data.items() if key != "between"}
+    user, answer, thought, reason = _values(rest, keys, where)
     if reason not in get_args(FinishReason):
         raise ValueError(f"{where} has finish_reason {reason!r}")
     content = tuple(_part(item, where) for item in _kind(user, list, f"{where}: user"))
@@ -116,6 +118,49 @@ def _exchange(data: Any, where: str) -> Exchange:
             thought=_optional_text(thought, f"{where}: thought"),
         ),
         finish_reason=reason,
+        between=_between(_kind(between, list, f"{where}: between"), f"{where}, between"),
+    )
+
+
+def _between(items: Sequence[Any], where: str) -> tuple[Message, ...]:
+    """Calls of tools and their answers, every call answered."""
+    found: list[Message] = []
+    open_calls: dict[str, str] = {}
+    for item in items:
+        if "calls" in _kind(item, dict, where):
+            if open_calls:
+                raise ValueError(f"{where}: call {next(iter(open_calls))} has no answer")
+            found.append(_calling(item, where))
+            open_calls = {call.id: call.name for call in found[-1].tool_calls}
+            continue
+        id, content = _values(item, ("id", "content"), where)
+        if id not in open_calls:
+            raise ValueError(f"{where}: {shown(id)} answers no call")
+        parts = tuple(_part(part, where) for part in _kind(content, list, where))
+        name = open_calls.pop(id)
+        found.append(Message(role="tool", content=parts, tool_call_id=id, name=name))
+    if open_calls:
+        raise ValueError(f"{where}: call {next(iter(open_calls))} has no answer")
+    return tuple(found)
+
+
+def _calling(item: Mapping[str, Any], where: str) -> Message:
+    text, thought, calls = _values(item, ("text", "thought", "calls"), where)
+    words = _kind(text, str, where)
+    return Message(
+        role="assistant",
+        content=(Text(words),) if words else (),
+        thought=_optional_text(thought, f"{where}: thought"),
+        tool_calls=tuple(_call(call, where) for call in _kind(calls, list, where)),
+    )
+
+
+def _call(item: Any, where: str) -> ToolCall:
+    id, name, arguments = _values(item, ("id", "name", "arguments"), where)
+    return ToolCall(
+        id=_kind(id, str, where),
+        name=_kind(name, str, where),
+        arguments=_kind(arguments, dict, where),
     )
 
 

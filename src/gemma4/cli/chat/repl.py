@@ -80,7 +80,7 @@ def _answer(out: Output, chat: ChatSession, asked: Ask, view: View) -> None:
         out.note(note)
     for warning in asked.warnings:
         out.warn(warning)
-    turn, shown = asked.turn, AnswerView(out, view)
+    turn, shown = asked.turn, AnswerView(out, view, has_tools=chat.tools is not None)
     status = StatusLine(out, "reading the prompt")
     try:
         with status:

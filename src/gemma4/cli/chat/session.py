@@ -14,13 +14,16 @@ from ...llm.events import Event, Finished
 from ...llm.options import effective
 from ...llm.thinking import Thinking
 from ...text.messages import Message, Part, Text
+from ...tools.loop import LoopEvent
 from ..run.answer_report import stats_lines
 from .talker import Talker
 from .turn import Exchange, OnPrefill, Turn
 
 if TYPE_CHECKING:
     from ...grammar.formats import Format
+    from .tool_use import ToolUse
 
+Events = Iterator[Event]
 _OFF = Thinking()
 
 
@@ -33,6 +36,7 @@ class ChatSession:
         options: sampling settings over those of the checkpoint.
         format: what answers are to look like.
         stats: describes what was done for an answer.
+        tools: that the model may call.
 
     Attributes:
         exchanges: what was said, oldest first.
@@ -52,6 +56,7 @@ class ChatSession:
         image_budget: int | None = None,
         format: "Format | None" = None,
         stats: Callable[[Finished], list[str]] = stats_lines,
+        tools: "ToolUse | None" = None,
     ) -> None:
         self.llm = llm
         self.stats = stats
@@ -61,6 +66,7 @@ class ChatSession:
         self.thinking = thinking
         self.options = dict(options or {})
         self.image_budget = image_budget
+        self.tools = tools
         self.exchanges: tuple[Exchange, ...] = ()
         self.attached: tuple[Part, ...] = ()
         self.unanswered: Message | None = None
@@ -151,23 +157,31 @@ class ChatSession:
 
     def events(
         self, message: Message, before: Sequence[Exchange], on_prefill: OnPrefill | None
-    ) -> Iterator[Event]:
-        """The model's answer to a question, after these exchanges."""
+    ) -> Iterator[LoopEvent]:
+        """The model's answer to a question, after these exchanges; tools are called on the way."""
         if self.raw:
             return self.llm.stream_text(
                 message.text, format=self.format, on_prefill=on_prefill, **self.options
             )
-        history = [part for exchange in before for part in (exchange.user, exchange.answer)]
+        history = [part for exchange in before for part in exchange.messages]
         system = [Message(role="system", content=(Text(self.system),))] if self.system else []
+        messages = [*system, *history, message]
         wanted = self.thinking
-        thinking: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         if wanted is not None:
-            thinking = {"thinking": wanted.enabled, "thought_budget": wanted.budget}
-        return self.llm.stream(
-            [*system, *history, message],
-            format=self.format,
-            **thinking,
-            image_budget=self.image_budget,
-            on_prefill=on_prefill,
-            **self.options,
-        )
+            given = {"thinking": wanted.enabled, "thought_budget": wanted.budget}
+
+        def ask(said: Sequence[Message], **tools: Any) -> Events:
+            return self.llm.stream(
+                said,
+                format=self.format,
+                **given,
+                **tools,
+                image_budget=self.image_budget,
+                on_prefill=on_prefill,
+                **self.options,
+            )
+
+        if self.tools is None:
+            return ask(messages)
+        return self.tools.events(messages, ask)

@@ -7,7 +7,8 @@ from ...engine.sampling import Sampling
 from ...grammar.formats import Format
 from ...llm.events import Event
 from ...llm.options import SamplingOptions
-from ...text.messages import Message
+from ...llm.question import ToolChoice
+from ...text.messages import Message, Tool
 from .turn import OnPrefill
 
 
@@ -51,6 +52,8 @@ class Talker(Protocol):
         self,
         conversation: Sequence[Message],
         *,
+        tools: Sequence[Tool] = (),
+        tool_choice: ToolChoice = ...,
         format: Format | None = None,
         thinking: bool = ...,
         thought_budget: int | None = None,

@@ -4,19 +4,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...llm.events import ContentDelta, Event, Finished, FinishReason, ThoughtDelta, ToolCallEvent
+from ...llm.events import ContentDelta, Finished, FinishReason, ThoughtDelta, ToolCallEvent
 from ...text.messages import Message, Text, ToolCall
+from ...tools.loop import LoopEvent, ToolAnswer
 
 OnPrefill = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """A question and its answer; `finish_reason` is `cancelled` where the user stopped it."""
+    """A question and its answer; `finish_reason` is `cancelled` where the user stopped it.
+
+    Attributes:
+        between: calls of tools and their answers, on the way.
+    """
 
     user: Message
     answer: Message
     finish_reason: FinishReason
+    between: tuple[Message, ...] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """All of it, in order."""
+        return (self.user, *self.between, self.answer)
 
 
 class Chat(Protocol):
@@ -32,7 +43,7 @@ class Chat(Protocol):
 
     def events(
         self, message: Message, before: Sequence[Exchange], on_prefill: OnPrefill | None
-    ) -> Iterator[Event]:
+    ) -> Iterator[LoopEvent]:
         """Ask the model."""
 
 
@@ -40,6 +51,9 @@ class Turn:
     """One question on its way to an answer.
 
     Attributes:
+        text, thought, tool_calls: of the last round; those before it stand in `between`.
+        between: calls that were answered, and the answers.
+        answers: of tools, as they came.
         kept: whether the exchange is part of the conversation.
         finished: the last event, None until it has come.
     """
@@ -51,10 +65,12 @@ class Turn:
         self.text = ""
         self.thought = ""
         self.tool_calls: tuple[ToolCall, ...] = ()
+        self.between: tuple[Message, ...] = ()
+        self.answers: tuple[ToolAnswer, ...] = ()
         self.finished: Finished | None = None
         self.kept = False
 
-    def events(self, on_prefill: OnPrefill | None = None) -> Iterator[Event]:
+    def events(self, on_prefill: OnPrefill | None = None) -> Iterator[LoopEvent]:
         """Ask, and give out the events; at the end the exchange joins the conversation."""
         self._chat.unanswered, self._chat.last = self.message, None
         for event in self._chat.events(self.message, self._before, on_prefill):
@@ -68,7 +84,20 @@ class Turn:
                 case Finished():
                     self.finished = self._chat.last = event
                     self._keep(event.finish_reason)
+                case ToolAnswer():
+                    self._take(event)
             yield event
+
+    def _take(self, told: ToolAnswer) -> None:
+        """A call was answered: what the model says next is another round."""
+        if told.asked not in self.between:
+            self.between = (*self.between, told.asked)
+        self.between = (*self.between, told.message)
+        self.answers = (*self.answers, told)
+        self.text, self.thought, self.tool_calls, self.finished = "", "", (), None
+        if self.kept:  # words beside the calls are no answer yet
+            self._chat.exchanges, self._chat.unanswered = self._before, self.message
+            self.kept = False
 
     def stop(self) -> bool:
         """Keep what there is of an answer that was stopped; False if there is nothing to keep."""
@@ -84,7 +113,9 @@ class Turn:
         if not self.text.strip():
             return
         answer = Message(role="assistant", content=(Text(self.text),), thought=self.thought or None)
-        exchange = Exchange(user=self.message, answer=answer, finish_reason=reason)
+        exchange = Exchange(
+            user=self.message, answer=answer, finish_reason=reason, between=self.between
+        )
         self._chat.exchanges = (*self._before, exchange)
         self._chat.unanswered = None
         self.kept = True

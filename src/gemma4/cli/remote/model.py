@@ -8,8 +8,9 @@ from ...engine.sampling import Sampling
 from ...errors import InputError, ModelNotFoundError
 from ...llm.events import Event, Finished
 from ...llm.options import SamplingOptions
+from ...llm.question import ToolChoice
 from ...llm.thinking import Thinking
-from ...text.messages import Message
+from ...text.messages import Message, Tool
 from ..chat.turn import OnPrefill
 from ..output import align_columns
 from .answer import UNKNOWN, RemoteAnswer, RemoteReport
@@ -56,6 +57,8 @@ class RemoteModel:
         self,
         conversation: Sequence[Message],
         *,
+        tools: Sequence[Tool] = (),
+        tool_choice: ToolChoice | None = None,
         format: "Format | None" = None,
         thinking: bool | None = None,
         thought_budget: int | None = None,
@@ -68,6 +71,8 @@ class RemoteModel:
         Raises:
             InputError, EnvironmentFault: it cannot be sent, or the server does not answer.
         """
+        if tools or tool_choice is not None:
+            raise InputError("tools are for models that are loaded here; use `gemma4 run`")
         del on_prefill  # servers do not tell how far they have read
         if image_budget is not None:
             raise InputError("an image budget cannot be sent to a server; leave it out")

@@ -8,6 +8,7 @@ from typing import Any
 from ...engine.sampling import Sampling
 from ...engine.speculation.report import SpeculationReport
 from ...llm.events import Answer, Finished
+from ...tools.loop import ToolAnswer
 from ..output import align_columns
 
 
@@ -19,6 +20,18 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
         "thought": answer.thought,
         "tool_calls": plain(answer.tool_calls),
         **plain(finished),
+    }
+
+
+def describe_run(told: ToolAnswer) -> dict[str, Any]:
+    """A call and what became of it, as JSON values."""
+    return {
+        "name": told.call.name,
+        "arguments": plain(told.call.arguments),
+        "denied": told.denied,
+        "is_error": told.result.is_error,
+        "result": told.result.text,
+        "media": [type(part).__name__.lower() for part in told.result.media],
     }
 
 

@@ -2,11 +2,14 @@
 
 from typing import TextIO
 
-from ...llm.events import ContentDelta, Event, Finished, ThoughtDelta, ToolCallEvent
+from ...llm.events import ContentDelta, Finished, ThoughtDelta, ToolCallEvent
+from ...tools.loop import LoopEvent, RoundsSpent, ToolAnswer
 from ..output import Output
 from .request import View
+from .safe_text import without_controls
 
-_CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
+_MOST_SHOWN = 2_000
+"""Characters of a tool's answer that are shown; the model gets them all."""
 
 
 class AnswerView:
@@ -15,16 +18,19 @@ class AnswerView:
 
     Args:
         view: whether thoughts are shown, and whether pieces are shown as they come.
+        has_tools: whether the model was given tools; whoever approves their calls shows them.
     """
 
-    def __init__(self, out: Output, view: View) -> None:
+    def __init__(self, out: Output, view: View, *, has_tools: bool = False) -> None:
         self._out = out
         self._view = view
+        self._has_tools = has_tools
+        self._warned: set[str] = set()
         self._text: list[str] = []
         self._thought: list[str] = []
         self._open_line = {"thought": False, "text": False}
 
-    def show(self, event: Event) -> None:
+    def show(self, event: LoopEvent) -> None:
         """Show the next event."""
         match event:
             case ThoughtDelta() if self._view.streams:
@@ -37,7 +43,15 @@ class AnswerView:
                 self._text.append(event.text)
             case ToolCallEvent():
                 self.close()
-                self._out.warn(f"the model called {event.call.name}, but it was given no tools")
+                if not self._has_tools:
+                    self._out.warn(f"the model called {event.call.name}, but it was given no tools")
+            case ToolAnswer():
+                self._show_answer(event)
+            case RoundsSpent():
+                self._out.warn(
+                    f"{event.rounds} rounds of calls are used up (--max-rounds): the model answers with "
+                    "what it has"
+                )
             case Finished():
                 self.close()
                 self._remark(event)
@@ -79,11 +93,27 @@ class AnswerView:
     def _remark(self, finished: Finished) -> None:
         """What the user must not miss."""
         for warning in finished.warnings:
-            self._out.warn(warning)
+            if warning not in self._warned:  # once, whatever the number of rounds
+                self._out.warn(warning)
+            self._warned.add(warning)
         if finished.finish_reason not in ("stop", "tool_calls"):
             detail = finished.finish_detail or finished.finish_reason
             self._out.warn(f"the answer is not complete ({finished.finish_reason}): {detail}")
 
+    def _show_answer(self, told: ToolAnswer) -> None:
+        """What a tool gave, as far as it fits; of a call that was denied the person knows already."""
+        if told.denied:
+            return
+        text = told.result.text
+        if len(text) > _MOST_SHOWN:
+            text = f"{text[:_MOST_SHOWN]}… ({len(text):,} characters)"
+        media = ", ".join(type(part).__name__.lower() for part in told.result.media)
+        shown = "\n".join(filter(None, (without_controls(text).rstrip(), media and f"[{media}]")))
+        lines = (shown or "(nothing)").split("\n")
+        self._out.note(
+            "\n".join(f"  {self._out.paint(one, 'dim', self._out.stderr)}" for one in lines)
+        )
+
 
 def _safe(text: str, stream: TextIO) -> str:
-    return text.translate(_CONTROLS) if stream.isatty() else text
+    return without_controls(text) if stream.isatty() else text

@@ -15,7 +15,9 @@ from .flags import (
     HideThinkingOption,
     ImageOption,
     KernelsOption,
+    MaxRoundsOption,
     MaxTokensOption,
+    MCPOption,
     ModelOption,
     NoStreamOption,
     RawOption,
@@ -25,14 +27,16 @@ from .flags import (
     TemperatureOption,
     ThinkOption,
     ThreadsOption,
+    ToolsOption,
     TopKOption,
     TopPOption,
     VerboseOption,
     VideoOption,
     WordsArgument,
+    YesOption,
 )
 from .options import collect_settings
-from .request import Manner, Placing, Question, View
+from .request import Manner, Placing, Question, Tooling, View
 
 
 def run(
@@ -60,6 +64,10 @@ def run(
     threads: ThreadsOption = None,
     drafter: DrafterOption = "lookup",
     raw: RawOption = None,
+    tools: ToolsOption = None,
+    mcp: MCPOption = None,
+    yes: YesOption = False,
+    max_rounds: MaxRoundsOption = 16,
     verbose: VerboseOption = False,
     no_stream: NoStreamOption = False,
     as_json: JsonOption = False,
@@ -74,11 +82,8 @@ def run(
 
     \b
     Examples:
-      gemma4 run e2b "Why is the sky blue?"
-      cat report.txt | gemma4 run e4b "Summarize:" --max-tokens 200
-      gemma4 run 31b --think -o top_p=0.9 -o stop=END --verbose "Prove it."
-      gemma4 run ./model.gguf --raw "Once upon a time"
-      gemma4 run -m e2b --format person.json "Who is this? ./photo.jpg"
+      cat letter.txt | gemma4 run e4b --think --format person.json "Who wrote this? ./photo.jpg"
+      gemma4 run e4b --tools tools.py --mcp "uvx mcp-server-time" "What time is it in Oslo?"
     """
     from .steps import carry_out
 
@@ -89,9 +94,8 @@ def run(
     manner = Manner.of(
         think, format, system=system, options=settings, image_budget=image_budget, raw=raw
     )
-    placing = Placing(
-        context=ctx, dtype=dtype, device=device, kernels=kernels, threads=threads, drafter=drafter
-    )
+    placing = Placing.at(ctx, dtype, device, kernels, threads, drafter)
+    tooling = Tooling.of(tools, mcp, yes=yes, max_rounds=max_rounds)
     view = View(thought=not hide_thinking, stats=verbose, streams=not no_stream)
     out = (session := session_of(context)).output(as_json=as_json, quiet=quiet, no_color=no_color)
-    carry_out(session, out, question, manner, placing, view)
+    carry_out(session, out, question, manner, placing, tooling, view)

@@ -1,5 +1,6 @@
 """The words and options of `gemma4 run`, as typer takes them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -107,4 +108,25 @@ VerboseOption = Annotated[
 ]
 NoStreamOption = Annotated[
     bool, typer.Option("--no-stream", help="Print the answer when it is whole.")
+]
+ToolsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--tools", metavar="FILE.py", help="The model may call this file's functions. Repeatable."
+    ),
+]
+MCPOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mcp",
+        metavar="COMMAND|URL",
+        help="The model may call this MCP server's tools. Repeatable.",
+    ),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Run every call without asking. Mind what the tools do.")
+]
+MaxRoundsOption = Annotated[
+    int,
+    typer.Option("--max-rounds", min=1, help="Most rounds of calls before the model must answer."),
 ]

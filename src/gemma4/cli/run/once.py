@@ -1,12 +1,13 @@
 """One question, one answer, and the end."""
 
 from ...errors import InputError
-from ...llm.events import Answer, Event, Finished
+from ...llm.events import Answer, Finished
+from ...tools.loop import LoopEvent
 from ..chat.session import ChatSession
 from ..chat.turn import Turn
 from ..output import Output
 from ..status_line import StatusLine
-from .answer_report import describe_answer
+from .answer_report import describe_answer, describe_run
 from .answer_view import AnswerView
 from .content import Content, describe_part
 from .request import View
@@ -53,9 +54,12 @@ def answer_once(
         )
         why = (reason,) if reason else ()
         notes = [*why, *_notes(chat, content), *_warnings(chat, content), *chat.llm.info.notes]
-        out.data({**describe_answer(answer), "path": source, "notes": notes})
+        described = {**describe_answer(answer), "path": source, "notes": notes}
+        if chat.tools is not None:
+            described["tools_run"] = [describe_run(told) for told in turn.answers]
+        out.data(described)
         return
-    finished = _run(out, turn, AnswerView(out, view))
+    finished = _run(out, turn, AnswerView(out, view, has_tools=chat.tools is not None))
     if not turn.text and not turn.tool_calls:
         out.warn("the answer is empty")
     if view.stats:
@@ -103,7 +107,7 @@ def _run(out: Output, turn: Turn, view: AnswerView | None) -> Finished:
     return turn.finished
 
 
-def _show(event: Event, view: AnswerView | None, status: StatusLine) -> None:
+def _show(event: LoopEvent, view: AnswerView | None, status: StatusLine) -> None:
     if view is not None:
         status.clear()
         view.show(event)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from ...llm.thinking import Thinking
 from .answer_format import read_format
@@ -66,6 +67,64 @@ class Placing:
     kernels: str = "auto"
     threads: int | None = None
     drafter: str = "lookup"
+
+    @classmethod
+    def at(
+        cls,
+        context: int | None,
+        dtype: str,
+        device: str,
+        kernels: str,
+        threads: int | None,
+        drafter: str,
+    ) -> Self:
+        """From options, in the order of the command line's help."""
+        return cls(
+            context=context,
+            dtype=dtype,
+            device=device,
+            kernels=kernels,
+            threads=threads,
+            drafter=drafter,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tooling:
+    """What the model may call, and who is asked before it does.
+
+    Attributes:
+        files: of Python. servers: commands or URLs of MCP servers.
+        runs_all: nobody is asked.
+        max_rounds: of calls.
+    """
+
+    files: tuple[Path, ...] = ()
+    servers: tuple[str, ...] = ()
+    runs_all: bool = False
+    max_rounds: int = 16
+
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[Path] | None,
+        servers: Sequence[str] | None,
+        *,
+        yes: bool,
+        max_rounds: int,
+    ) -> Self:
+        """From options, where None stands for nothing given."""
+        return cls(
+            files=tuple(files or ()),
+            servers=tuple(servers or ()),
+            runs_all=yes,
+            max_rounds=max_rounds,
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to call."""
+        return not (self.files or self.servers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,8 @@ def serve(
     media_path: flags.MediaPath = None,
     fetch_media: flags.FetchMedia = None,
     log_prompts: flags.LogPrompts = None,
+    tools: flags.Tools = None,
+    mcp: flags.MCP = None,
     max_body: flags.MaxBody = None,
     queue_length: flags.QueueLength = None,
     queue_timeout: flags.QueueTimeout = None,
@@ -68,7 +70,9 @@ def serve(
 
 
 def _start(context: typer.Context, given: Mapping[str, Any]) -> None:
+    from ...tools.open import open_toolbox
     from .server import Serving, run_server
+    from .tools import check_tools, say_tools
 
     session = session_of(context)
     out = session.output(quiet=given["quiet"], no_color=given["no_color"])
@@ -83,4 +87,7 @@ def _start(context: typer.Context, given: Mapping[str, Any]) -> None:
         shutdown_seconds=values["shutdown_seconds"],
         home=session.settings.home,
     )
-    run_server(serving, session.store, out)
+    check_tools(serving.settings, values)
+    with open_toolbox(tuple(map(Path, values["tools"])), values["mcp"]) as box:
+        say_tools(out, box)
+        run_server(serving, session.store, out, box)

@@ -54,6 +54,13 @@ FetchMedia = Annotated[
 LogPrompts = Annotated[
     bool | None, typer.Option("--log-prompts/--no-log-prompts", help="Log what is asked and said.")
 ]
+Tools = Annotated[
+    Words,
+    typer.Option("--tools", help="Python file whose functions the page may call; repeatable."),
+]
+MCP = Annotated[
+    Words, typer.Option("--mcp", help="MCP server, command or URL, likewise; may be repeated.")
+]
 MaxBody = Annotated[Text, typer.Option("--max-body", help="Of a request, unpacked.  [256MiB]")]
 QueueLength = Annotated[Number, typer.Option("--queue-length", help="Answers that may wait.  [64]")]
 QueueTimeout = Annotated[Text, typer.Option("--queue-timeout", help="For how long.  [10m]")]

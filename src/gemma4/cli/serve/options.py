@@ -77,6 +77,8 @@ OPTIONS: Final = (
     Option("media_path", "text"),
     Option("fetch_media", "switch", False),
     Option("log_prompts", "switch", False),
+    Option("tools", "list", ()),
+    Option("mcp", "list", ()),
     Option("max_body", "bytes", 256 * 2**20),
     Option("queue_length", "number", 64),
     Option("queue_timeout", "seconds", 600.0),

@@ -19,6 +19,7 @@ from ...serve.patient_protocol import patient_protocol
 from ...serve.settings import ServeSettings
 from ...serve.shelf import Shelf
 from ...serve.slot import Served
+from ...tools.box import Toolbox
 from ..output import Output
 from .banner import say_how, say_loaded, say_models, say_where
 from .listener import listen, url_of
@@ -55,8 +56,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run_server(serving: Serving, store: Store, out: Output) -> None:
+def run_server(serving: Serving, store: Store, out: Output, toolbox: Toolbox) -> None:
     """Serve until a signal, then finish what runs.
+
+    Args:
+        toolbox: that the page may call; closed by whoever made it.
 
     Raises:
         EnvironmentFault: the address cannot be had.
@@ -88,7 +92,7 @@ def run_server(serving: Serving, store: Store, out: Output) -> None:
         on_failed=lambda error: server.fail(error),
     )
     journal = make_journal(log)
-    app = make_app(models, _with_own_key(settings, key), journal=journal)
+    app = make_app(models, _with_own_key(settings, key), journal=journal, toolbox=toolbox)
     server = Server(_config(app, serving))
     try:
         server.run(sockets=[listener])

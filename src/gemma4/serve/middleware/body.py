@@ -22,6 +22,9 @@ _LINGER_SECONDS: Final = 3.0
 _LOOKS_LIKE_JSON = re.compile(rb"\s*[\[{]")
 _FORM = "multipart/form-data"
 
+SENT_TYPE = "gemma4.content_type"
+"""Where a request's scope keeps the type that was sent, before curl's own is taken for JSON."""
+
 
 class Gone(Exception):
     """The client hung up before its request was whole."""
@@ -90,6 +93,7 @@ class BodyReader:
 def _describe(scope: Scope, body: bytes, limits: Limits) -> None:
     """Give a request headers that fit the body that routes get."""
     kind = (header(scope, b"content-type") or "").lower()
+    scope[SENT_TYPE] = kind
     dropped = {b"content-encoding", b"content-length"}
     if not kind.startswith(_FORM) and ("json" in kind or _LOOKS_LIKE_JSON.match(body)):
         check_json(body, depth=limits.json_depth)

@@ -1,0 +1,1 @@
+"""One file for each agent: how it is told of our server, after its own documentation."""
