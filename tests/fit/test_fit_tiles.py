@@ -166,7 +166,7 @@ def test_run_measures_a_gpu_as_it_would_load(
     needed = []
     for kernels in (KERNELS, None):
         place = Placement(torch.device("cuda", 0), torch.bfloat16, (), kernels)
-        monkeypatch.setattr("gemma4.llm.placement.choose_placement", lambda *_, p=place: p)
+        monkeypatch.setattr("gemma4.llm.footprint.choose_placement", lambda *_, p=place: p)
         found = measure._measure(manifest, checkpoint, checkpoint.config, machine, Placing())
         needed.append(found.needed)
     expanded = estimate_stored_weights(stored_weights(checkpoint), "bfloat16")
