@@ -101,6 +101,7 @@ export class Sidebar {
       ]),
     ]);
     if (sign === this.sign) return;
+    if (this.list.querySelector(".menu:not([hidden])")) return this.soon(); // not under somebody's hand
     this.sign = sign;
     const groups = new Map();
     for (const record of records) {
